@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.config;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** Every setting of the daemon, once. {@link Settings} reads them, and the reference page is made of them. */
+final class Catalogue {
+    static final Setting<Optional<Path>> SOCKET = new Setting<>(
+            "ipc.sock",
+            "path",
+            "",
+            "Where the daemon listens. Unset: `$XDG_RUNTIME_DIR/gpuslice/gpuslice.sock`, else `/tmp/gpuslice-UID/gpuslice.sock`.",
+            orEmpty(text -> Locations.checkedSocket(Path.of(text))));
+    static final Setting<Optional<String>> TOKEN = new Setting<>(
+            "ipc.token",
+            "text, at most 127 bytes",
+            "",
+            "The operator's token. Set: nobody opens or joins a session without it. Unset: the kernel's word on the caller's uid is enough. "
+                    + "A secret: prefer the variable or a file of mode 0600 to the flag, which `ps` shows.",
+            orEmpty(Catalogue::token));
+    static final Setting<Duration> HANDSHAKE_TIMEOUT = new Setting<>(
+            "ipc.handshake-timeout",
+            "duration",
+            "5s",
+            "How long a new connection may take to say who it is before it is closed.",
+            Durations::parse);
+    static final Setting<Integer> MAX_CONNECTIONS = new Setting<>(
+            "ipc.max-connections",
+            "number, from 1",
+            "8192",
+            "Open connections in all; more are answered `OVERLOADED`. Every member of a session holds one.",
+            text -> number(text, 1));
+    static final Setting<Optional<Path>> STATE_DIRECTORY = new Setting<>(
+            "state-dir",
+            "path",
+            "",
+            "Journals, snapshots and the log. Unset: `$XDG_STATE_HOME/gpuslice`, else `~/.local/state/gpuslice`. One daemon at a time.",
+            orEmpty(text -> Path.of(text).toAbsolutePath().normalize()));
+    static final Setting<Integer> MAX_SESSIONS = new Setting<>(
+            "sessions.max",
+            "number, from 1",
+            "4096",
+            "Sessions at one time; more are answered `OVERLOADED`.",
+            text -> number(text, 1));
+    static final Setting<Duration> END_GRACE = new Setting<>(
+            "sessions.end-grace",
+            "duration",
+            "10s",
+            "How long a session outlives its last process, so that a program may exec or restart.",
+            Durations::parse);
+    static final Setting<Duration> KILL_GRACE = new Setting<>(
+            "sessions.kill-grace",
+            "duration",
+            "10s",
+            "How long `rm --force` waits between SIGTERM and SIGKILL.",
+            Durations::parse);
+    static final Setting<List<LimitSpec.Device>> DEVICES = new Setting<>(
+            "devices",
+            "UUID=SIZE,…",
+            "",
+            "The devices and their memory in nvidia-smi's order, where NVML cannot tell. Unset: NVML is asked.",
+            Catalogue::devices);
+    static final Setting<Integer> SNAPSHOT_EVERY = new Setting<>(
+            "journal.snapshot-every",
+            "number of events, from 10",
+            "1000",
+            "Events of one session between two snapshots: more make a restart slower, fewer the disk busier.",
+            text -> number(text, 10));
+    static final Setting<Settings.JournalEngine> JOURNAL_ENGINE = new Setting<>(
+            "journal.engine",
+            "`auto`, `native` or `java`",
+            "auto",
+            "Which LevelDB writes the journal. `auto`: the native one where it exists (x86-64), else the one in Java.",
+            text -> oneOf(Settings.JournalEngine.class, text));
+    static final Setting<Settings.LogLevel> LOG_LEVEL = new Setting<>(
+            "log.level",
+            "`debug`, `info`, `warn` or `error`",
+            "info",
+            "The least important messages that are still written.",
+            text -> oneOf(Settings.LogLevel.class, text));
+    static final Setting<Settings.LogFormat> LOG_FORMAT = new Setting<>(
+            "log.format",
+            "`text` or `json`",
+            "text",
+            "One line a message for people, or one JSON object a message for machines.",
+            text -> oneOf(Settings.LogFormat.class, text));
+
+    static final List<Setting<?>> ALL = List.of(
+            SOCKET,
+            TOKEN,
+            HANDSHAKE_TIMEOUT,
+            MAX_CONNECTIONS,
+            STATE_DIRECTORY,
+            MAX_SESSIONS,
+            END_GRACE,
+            KILL_GRACE,
+            DEVICES,
+            SNAPSHOT_EVERY,
+            JOURNAL_ENGINE,
+            LOG_LEVEL,
+            LOG_FORMAT);
+
+    private Catalogue() {}
+
+    private static <T> Function<String, Optional<T>> orEmpty(Function<String, T> parser) {
+        return text -> text.isEmpty() ? Optional.empty() : Optional.of(parser.apply(text));
+    }
+
+    private static String token(String text) {
+        if (text.getBytes(StandardCharsets.UTF_8).length > 127) {
+            throw new InvalidValueException(
+                    "a token of " + text.length() + " characters is longer than the 127 bytes that fit");
+        }
+        return text;
+    }
+
+    private static int number(String text, int atLeast) {
+        try {
+            int number = Integer.parseInt(text);
+            if (number >= atLeast) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // Said below, with the accepted range.
+        }
+        throw new InvalidValueException(
+                "\"" + text + "\" is not a whole number from " + atLeast + " to " + Integer.MAX_VALUE);
+    }
+
+    private static <E extends Enum<E>> E oneOf(Class<E> type, String text) {
+        return Arrays.stream(type.getEnumConstants())
+                .filter(constant -> constant.toString().equals(text))
+                .findFirst()
+                .orElseThrow(() -> new InvalidValueException("\"" + text + "\" is none of "
+                        + Arrays.stream(type.getEnumConstants())
+                                .map(Enum::toString)
+                                .collect(Collectors.joining(", "))));
+    }
+
+    private static List<LimitSpec.Device> devices(String text) {
+        if (text.isEmpty()) {
+            return List.of();
+        }
+        List<LimitSpec.Device> devices = new ArrayList<>();
+        for (String part : text.split(",", -1)) {
+            int equals = part.indexOf('=');
+            String uuid = equals < 0 ? part : part.substring(0, equals);
+            if (equals < 0 || !uuid.matches("(GPU|MIG)-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")) {
+                throw new InvalidValueException(
+                        "\"" + part + "\" is not a device: write GPU-01234567-89ab-cdef-0123-456789abcdef=24GB");
+            }
+            if (devices.stream().anyMatch(device -> device.uuid().equals(uuid))) {
+                throw new InvalidValueException("device " + uuid + " is named twice");
+            }
+            devices.add(new LimitSpec.Device(
+                    devices.size(), uuid, OptionalLong.of(Sizes.parse(part.substring(equals + 1)))));
+        }
+        return List.copyOf(devices);
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.config;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigException;
+import java.util.Map;
+
+/** The places a setting may come from, strongest first. An empty variable counts as unset, as everywhere in gpuslice. */
+record Sources(Map<String, String> flags, Map<String, String> environment, Config files) {
+    <T> T get(Setting<T> setting) {
+        String flag = flags.get(setting.key());
+        if (flag != null) {
+            return setting.parse(flag, setting.flag());
+        }
+        String variable = environment.get(setting.variable());
+        if (variable != null && !variable.isEmpty()) {
+            return setting.parse(variable, setting.variable());
+        }
+        if (files.hasPath(setting.key())) {
+            return setting.parse(
+                    text(setting), files.getValue(setting.key()).origin().description());
+        }
+        return setting.parse(setting.defaultText(), "default");
+    }
+
+    private String text(Setting<?> setting) {
+        try {
+            return files.getString(setting.key());
+        } catch (ConfigException.WrongType e) {
+            throw new InvalidValueException(
+                    files.getValue(setting.key()).origin().description() + ": " + setting.key()
+                            + ": a list or a section is not what it takes: " + setting.type());
+        }
+    }
+}

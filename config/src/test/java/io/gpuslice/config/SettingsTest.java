@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SettingsTest {
+    private static final String UUID = "GPU-01234567-89ab-cdef-0123-456789abcdef";
+
+    @TempDir
+    Path home;
+
+    private final Map<String, String> environment = new HashMap<>();
+
+    private Settings load(String... arguments) {
+        environment.put("HOME", home.toString());
+        DaemonArguments parsed = DaemonArguments.parse(arguments);
+        return Settings.load(new Locations(environment, 1000), parsed.settings(), parsed.file());
+    }
+
+    private Path file(String name, String content) throws IOException {
+        Path file = home.resolve(name);
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, content);
+    }
+
+    @Test
+    void withoutAWordFromAnybodyTheDefaultsHold() {
+        Settings settings = load();
+        assertThat(settings.ipc().socket()).isEqualTo(Path.of("/tmp/gpuslice-1000/gpuslice.sock"));
+        assertThat(settings.ipc().token()).isEmpty();
+        assertThat(settings.ipc().handshakeTimeout()).isEqualTo(Duration.ofSeconds(5));
+        assertThat(settings.stateDirectory()).isEqualTo(home.resolve(".local/state/gpuslice"));
+        assertThat(settings.devices()).isEmpty();
+        assertThat(settings.journal().engine()).isEqualTo(Settings.JournalEngine.AUTO);
+        assertThat(settings.log().format()).isEqualTo(Settings.LogFormat.TEXT);
+    }
+
+    @Test
+    void aFlagBeatsTheEnvironmentWhichBeatsAFileWhichBeatsTheDefault() throws IOException {
+        assertThat(load().sessions().max()).isEqualTo(4096);
+        file(".config/gpuslice/gpuslice.conf", "sessions.max = 1");
+        assertThat(load().sessions().max()).isEqualTo(1);
+        file(".config/gpuslice/conf.d/10-a.conf", "sessions { max = 2 }");
+        file(".config/gpuslice/conf.d/20-b.conf", "sessions.max = 3");
+        file(".config/gpuslice/conf.d/30-c.conf.bak", "sessions.max = 99");
+        assertThat(load().sessions().max()).isEqualTo(3);
+        environment.put("GPUSLICE_SESSIONS_MAX", "4");
+        assertThat(load().sessions().max()).isEqualTo(4);
+        assertThat(load("--sessions-max=5").sessions().max()).isEqualTo(5);
+        assertThat(load("--sessions-max", "6").sessions().max()).isEqualTo(6);
+    }
+
+    @Test
+    void anEmptyVariableCountsAsUnset() {
+        environment.put("GPUSLICE_IPC_TOKEN", "");
+        environment.put("GPUSLICE_SESSIONS_MAX", "");
+        assertThat(load().ipc().token()).isEmpty();
+        assertThat(load().sessions().max()).isEqualTo(4096);
+    }
+
+    @Test
+    void aNamedFileReplacesAllOthers() throws IOException {
+        file(".config/gpuslice/gpuslice.conf", "sessions.max = 1, log.level = debug");
+        Path other = file("other.conf", "log.format = json");
+        Settings settings = load("--config", other.toString());
+        assertThat(settings.sessions().max()).isEqualTo(4096);
+        assertThat(settings.log()).isEqualTo(new Settings.Log(Settings.LogLevel.INFO, Settings.LogFormat.JSON));
+    }
+
+    @Test
+    void anUnknownKeyIsAnErrorThatNamesTheNearestAndTheLine() throws IOException {
+        Path file = file("x.conf", "log.level = info\nsessions.maxx = 1\n");
+        assertThatThrownBy(() -> load("--config=" + file))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("x.conf: 2")
+                .hasMessageContaining("no setting sessions.maxx; did you mean sessions.max?");
+    }
+
+    @Test
+    void anUnknownFlagIsAnErrorThatNamesTheNearest() {
+        assertThatThrownBy(() -> load("--ipc-sokc=/x"))
+                .hasMessage("there is no flag --ipc-sokc; did you mean --ipc-sock?");
+        assertThatThrownBy(() -> load("--utterly-different-thing")).hasMessageContaining("gpusliced --help");
+        assertThatThrownBy(() -> load("start")).hasMessageContaining("unexpected argument start");
+        assertThatThrownBy(() -> load("--ipc-sock")).hasMessageContaining("--ipc-sock needs a value");
+    }
+
+    @Test
+    void aBadValueNamesItsSourceItsSettingAndWhatIsAccepted() throws IOException {
+        environment.put("GPUSLICE_IPC_HANDSHAKE_TIMEOUT", "soon");
+        assertThatThrownBy(this::load)
+                .hasMessageStartingWith("GPUSLICE_IPC_HANDSHAKE_TIMEOUT: ipc.handshake-timeout: duration \"soon\"")
+                .hasMessageContaining(Durations.ACCEPTED);
+        environment.clear();
+        assertThatThrownBy(() -> load("--log-level", "loud")).hasMessageContaining("debug, info, warn, error");
+        assertThatThrownBy(() -> load("--sessions-max", "0")).hasMessageContaining("from 1 to");
+        Path list = file("list.conf", "sessions.max = [1]");
+        assertThatThrownBy(() -> load("--config=" + list)).hasMessageContaining("list.conf: 1: sessions.max: a list");
+    }
+
+    @Test
+    void aFileThatIsMissingOrNoHoconIsRefused() throws IOException {
+        assertThatThrownBy(() -> load("--config", "/no/such.conf"))
+                .hasMessageContaining("/no/such.conf does not exist");
+        Path broken = file("broken.conf", "log {");
+        assertThatThrownBy(() -> load("--config=" + broken)).hasMessageContaining("broken.conf is not valid");
+    }
+
+    @Test
+    void devicesAreNumberedAsTheyAreWritten() {
+        environment.put("GPUSLICE_DEVICES", UUID + "=24GB," + UUID.replace('0', 'f') + "=1T");
+        assertThat(load().devices()).extracting(LimitSpec.Device::index).containsExactly(0, 1);
+        assertThat(load().devices().getFirst().capacity()).hasValue(24L << 30);
+        environment.put("GPUSLICE_DEVICES", UUID + "=24GB," + UUID + "=24GB");
+        assertThatThrownBy(this::load).hasMessageContaining("named twice");
+        environment.put("GPUSLICE_DEVICES", "GPU-12=24GB");
+        assertThatThrownBy(this::load).hasMessageContaining("is not a device");
+    }
+
+    @Test
+    void theTokenIsNeverPrinted() {
+        environment.put("GPUSLICE_IPC_TOKEN", "very-secret");
+        assertThat(load().ipc().token()).contains("very-secret");
+        assertThat(load().toString()).contains("token=set").doesNotContain("very-secret");
+    }
+
+    @Test
+    void helpAndVersionAreFlags() {
+        assertThat(DaemonArguments.parse("--help").help()).isTrue();
+        assertThat(DaemonArguments.parse("--version"))
+                .isEqualTo(new DaemonArguments(Map.of(), Optional.empty(), false, true));
+        assertThat(DaemonArguments.usage()).contains("--ipc-sock (path; GPUSLICE_IPC_SOCK)");
+    }
+}

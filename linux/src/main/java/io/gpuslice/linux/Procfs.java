@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.linux;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What /proc tells about processes. A process may be gone, or another one with its pid, by the time the answer is read:
+ * hold a {@link Pidfd} where that matters. A process that does not exist gives an empty answer; one that may not be
+ * looked at (another user's) is an IOException.
+ */
+public final class Procfs {
+    private Procfs() {}
+
+    private static final Path PROC = Path.of("/proc");
+
+    /** Different after each boot of the machine. */
+    public static String bootId() throws IOException {
+        return Files.readString(PROC.resolve("sys/kernel/random/boot_id")).strip();
+    }
+
+    /** One line about the process; see {@link ProcessStat}. */
+    public static Optional<ProcessStat> stat(int pid) throws IOException {
+        byte[] stat = read(pid, "stat");
+        return stat.length == 0 ? Optional.empty() : Optional.of(ProcessStat.parse(stat));
+    }
+
+    /** Pids of all processes that can be seen, in no particular order. */
+    public static List<Integer> pids() throws IOException {
+        return numbersIn(PROC);
+    }
+
+    /** Numbers of the descriptors that the process has open. */
+    public static List<Integer> fds(int pid) throws IOException {
+        return numbersIn(PROC.resolve(pid + "/fd"));
+    }
+
+    /** Whether the process maps that file. Seals and size are not looked at. */
+    public static boolean maps(int pid, FileIdentity file) throws IOException {
+        // Columns of a line: addresses, permissions, offset, device (hexadecimal), inode, path.
+        String device = String.format("%02x:%02x", file.dev() >>> 32, (int) file.dev());
+        String inode = Long.toUnsignedString(file.ino());
+        return new String(read(pid, "maps"), StandardCharsets.ISO_8859_1)
+                .lines()
+                .map(line -> line.split(" ", 6))
+                .anyMatch(columns -> columns.length >= 5 && columns[3].equals(device) && columns[4].equals(inode));
+    }
+
+    /** The arguments that the process was started with, byte for byte; empty for a zombie. */
+    public static List<byte[]> cmdline(int pid) throws IOException {
+        return split(read(pid, "cmdline"));
+    }
+
+    /** The environment that the process was started with: entries such as {@code KEY=VALUE}, byte for byte. */
+    public static List<byte[]> environ(int pid) throws IOException {
+        return split(read(pid, "environ"));
+    }
+
+    /** Whether the process was started with exactly that entry, such as {@code KEY=VALUE}, in its environment. */
+    public static boolean environHas(int pid, String entry) throws IOException {
+        byte[] wanted = entry.getBytes(StandardCharsets.UTF_8);
+        return environ(pid).stream().anyMatch(candidate -> Arrays.equals(candidate, wanted));
+    }
+
+    /** Lines such as {@code SigBlk:	0000000000000004} about one thread; empty when it is gone. */
+    static String threadStatus(int pid, int thread) throws LinuxException {
+        return new String(read(pid, "task/" + thread + "/status"), StandardCharsets.ISO_8859_1);
+    }
+
+    /** The file's bytes; none when the process is gone. */
+    private static byte[] read(int pid, String file) throws LinuxException {
+        int fd = -1;
+        try {
+            fd = Fd.open("/proc/" + pid + "/" + file, Fd.O_RDONLY | Fd.O_CLOEXEC);
+            return Fd.readAll(fd);
+        } catch (LinuxException e) {
+            // It may die before the open, or between the open and the read.
+            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ESRCH) {
+                return new byte[0];
+            }
+            throw e;
+        } finally {
+            if (fd >= 0) {
+                Fd.close(fd);
+            }
+        }
+    }
+
+    private static List<byte[]> split(byte[] bytes) {
+        List<byte[]> parts = new ArrayList<>();
+        int start = 0;
+        for (int i = 0; i < bytes.length; i++) {
+            if (bytes[i] == 0) {
+                parts.add(Arrays.copyOfRange(bytes, start, i));
+                start = i + 1;
+            }
+        }
+        // A process may have overwritten its arguments, the last NUL included.
+        if (start < bytes.length) {
+            parts.add(Arrays.copyOfRange(bytes, start, bytes.length));
+        }
+        return parts;
+    }
+
+    private static List<Integer> numbersIn(Path directory) throws IOException {
+        List<Integer> numbers = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
+            for (Path entry : entries) {
+                String name = entry.getFileName().toString();
+                if (name.chars().allMatch(c -> c >= '0' && c <= '9')) {
+                    numbers.add(Integer.parseInt(name));
+                }
+            }
+            return numbers;
+        } catch (NoSuchFileException e) {
+            return List.of();
+        } catch (DirectoryIteratorException e) {
+            if (e.getCause() instanceof NoSuchFileException) {
+                return List.of();
+            }
+            throw new IOException(directory + " cannot be read", e);
+        }
+    }
+}
