@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "devices.h"
+
+#include <pthread.h>
+
+#include "lock.h"
+#include "resolve.h"
+
+static bool uuid_of(gs_device device, uint8_t *uuid)
+{
+    /* Version 2 tells the slices of a partitioned device apart; the older one names the whole. */
+    cuDeviceGetUuid_v2_fn *current = DRIVER_REAL(cuDeviceGetUuid_v2);
+    if (current != NULL)
+        return current(uuid, device) == GS_SUCCESS;
+    cuDeviceGetUuid_fn *older = DRIVER_REAL(cuDeviceGetUuid);
+    return older != NULL && older(uuid, device) == GS_SUCCESS;
+}
+
+static bool ask_driver(struct devices *devices)
+{
+    cuDeviceGetCount_fn *get_count = DRIVER_REAL(cuDeviceGetCount);
+    cuDeviceGet_fn *get = DRIVER_REAL(cuDeviceGet);
+    int count;
+    if (get_count == NULL || get == NULL || get_count(&count) != GS_SUCCESS || count < 1)
+        return false;
+    devices->count = count < (int)GPUSLICE_MAX_DEVICES ? (uint32_t)count : GPUSLICE_MAX_DEVICES;
+    for (uint32_t i = 0; i < devices->count; i++) {
+        if (get(&devices->handle[i], (int)i) != GS_SUCCESS || !uuid_of(devices->handle[i], devices->uuid[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool known(struct process *process)
+{
+    /* acquire pairs with the release below. */
+    if (atomic_load_explicit(&process->has_devices, memory_order_acquire))
+        return true;
+    struct devices devices = {0};
+    if (!ask_driver(&devices)) /* not under the lock: the driver may wait for its own */
+        return false;
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    lock_acquire(&process->lock);
+    if (!atomic_load_explicit(&process->has_devices, memory_order_relaxed)) {
+        process->devices = devices;
+        atomic_store_explicit(&process->has_devices, 1, memory_order_release);
+    }
+    lock_release(&process->lock);
+    pthread_setcancelstate(cancel_state, NULL);
+    return true;
+}
+
+enum devices_result devices_of_context(struct process *process, uint32_t *index)
+{
+    if (!known(process))
+        return DEVICES_UNKNOWN;
+    *index = 0;
+    if (process->devices.count == 1)
+        return DEVICES_FOUND; /* no need to ask */
+    cuCtxGetDevice_fn *get_device = DRIVER_REAL(cuCtxGetDevice);
+    gs_device device;
+    if (get_device == NULL || get_device(&device) != GS_SUCCESS)
+        return DEVICES_UNKNOWN;
+    for (; *index < process->devices.count; ++*index) {
+        if (process->devices.handle[*index] == device)
+            return DEVICES_FOUND;
+    }
+    return DEVICES_BEYOND;
+}
+
+enum devices_result devices_of_ordinal(struct process *process, int ordinal, uint32_t *index)
+{
+    if (ordinal < 0 || !known(process))
+        return DEVICES_UNKNOWN;
+    *index = (uint32_t)ordinal;
+    return *index < process->devices.count ? DEVICES_FOUND : DEVICES_BEYOND;
+}

@@ -1,0 +1,23 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The devices that this process sees, and which of them an allocation is for.
+ */
+#ifndef GPUSLICE_DEVICES_H
+#define GPUSLICE_DEVICES_H
+
+#include "state.h"
+
+enum devices_result {
+    DEVICES_FOUND,
+    DEVICES_UNKNOWN, /* the driver does not say (not initialised, no context): it should refuse the allocation too */
+    DEVICES_BEYOND,  /* more devices than a page has lines for */
+};
+
+/* The current context's device, as an index into process->devices. */
+enum devices_result devices_of_context(struct process *process, uint32_t *index);
+
+/* The device that the CUDA runtime calls `ordinal`. */
+enum devices_result devices_of_ordinal(struct process *process, int ordinal, uint32_t *index);
+
+#endif

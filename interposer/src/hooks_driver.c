@@ -1,0 +1,213 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The hooks of the driver API. Who counts: the first of our driver hooks that a call reaches, at depth 0. Every hook
+ * that is reached inside it (the driver calling itself) forwards. Where an output pointer is NULL or the size is 0
+ * nothing can be allocated: the driver says what it thinks of that.
+ */
+#include "charged.h"
+#include "export.h"
+#include "process.h"
+#include "resolve.h"
+
+/* ------------------------------------------------------------ taking memory back, by either free */
+
+static gs_result undo(uint64_t handle, const void *unused)
+{
+    (void)unused;
+    cuMemFree_v2_fn *real = DRIVER_REAL(cuMemFree_v2);
+    return real == NULL ? GS_NOT_INITIALIZED : real(handle);
+}
+
+static gs_result undo_v1(uint64_t handle, const void *unused)
+{
+    (void)unused;
+    cuMemFree_fn *real = DRIVER_REAL(cuMemFree);
+    return real == NULL ? GS_NOT_INITIALIZED : real((gs_deviceptr_v1)handle);
+}
+
+/* ------------------------------------------------------------ linear and managed */
+
+gs_result cuMemAlloc(gs_deviceptr_v1 *address, unsigned int bytes)
+{
+    cuMemAlloc_fn *real = DRIVER_REAL(cuMemAlloc);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || bytes == 0 || !guard_enter())
+        return real(address, bytes);
+    struct charged charged = {.kind = GPUSLICE_KIND_LINEAR, .undo = undo_v1};
+    gs_result result = GS_OUT_OF_MEMORY;
+    if (charged_begin(&charged, bytes)) {
+        gs_deviceptr_v1 handle = 0;
+        result = real(&handle, bytes);
+        result = charged_end(&charged, result, handle);
+        if (result == GS_SUCCESS)
+            *address = handle;
+    }
+    guard_leave();
+    return result;
+}
+
+gs_result cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
+{
+    cuMemAlloc_v2_fn *real = DRIVER_REAL(cuMemAlloc_v2);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || bytes == 0 || !guard_enter())
+        return real(address, bytes);
+    struct charged charged = {.kind = GPUSLICE_KIND_LINEAR, .undo = undo};
+    gs_result result = GS_OUT_OF_MEMORY;
+    if (charged_begin(&charged, bytes)) {
+        gs_deviceptr handle = 0;
+        result = real(&handle, bytes);
+        result = charged_end(&charged, result, handle);
+        if (result == GS_SUCCESS)
+            *address = handle;
+    }
+    guard_leave();
+    return result;
+}
+
+/* Managed memory migrates; it is charged in full to the device that is current. */
+gs_result cuMemAllocManaged(gs_deviceptr *address, size_t bytes, unsigned int flags)
+{
+    cuMemAllocManaged_fn *real = DRIVER_REAL(cuMemAllocManaged);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || bytes == 0 || !guard_enter())
+        return real(address, bytes, flags);
+    struct charged charged = {.kind = GPUSLICE_KIND_MANAGED, .undo = undo};
+    gs_result result = GS_OUT_OF_MEMORY;
+    if (charged_begin(&charged, bytes)) {
+        gs_deviceptr handle = 0;
+        result = real(&handle, bytes, flags);
+        result = charged_end(&charged, result, handle);
+        if (result == GS_SUCCESS)
+            *address = handle;
+    }
+    guard_leave();
+    return result;
+}
+
+/* ------------------------------------------------------------ pitched */
+
+gs_result cuMemAllocPitch(gs_deviceptr_v1 *address, unsigned int *pitch, unsigned int width, unsigned int height,
+                          unsigned int element)
+{
+    cuMemAllocPitch_fn *real = DRIVER_REAL(cuMemAllocPitch);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || pitch == NULL || width == 0 || height == 0 || !guard_enter())
+        return real(address, pitch, width, height, element);
+    struct charged charged = {.kind = GPUSLICE_KIND_PITCHED, .undo = undo_v1};
+    gs_result result = GS_OUT_OF_MEMORY;
+    if (charged_begin_pitched(&charged, width, height)) {
+        gs_deviceptr_v1 handle = 0;
+        unsigned int given = 0;
+        result = real(&handle, &given, width, height, element);
+        result = charged_end_pitched(&charged, result, handle, given, height);
+        if (result == GS_SUCCESS) {
+            *address = handle;
+            *pitch = given;
+        }
+    }
+    guard_leave();
+    return result;
+}
+
+gs_result cuMemAllocPitch_v2(gs_deviceptr *address, size_t *pitch, size_t width, size_t height, unsigned int element)
+{
+    cuMemAllocPitch_v2_fn *real = DRIVER_REAL(cuMemAllocPitch_v2);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || pitch == NULL || width == 0 || height == 0 || !guard_enter())
+        return real(address, pitch, width, height, element);
+    struct charged charged = {.kind = GPUSLICE_KIND_PITCHED, .undo = undo};
+    gs_result result = GS_OUT_OF_MEMORY;
+    if (charged_begin_pitched(&charged, width, height)) {
+        gs_deviceptr handle = 0;
+        size_t given = 0;
+        result = real(&handle, &given, width, height, element);
+        result = charged_end_pitched(&charged, result, handle, given, height);
+        if (result == GS_SUCCESS) {
+            *address = handle;
+            *pitch = given;
+        }
+    }
+    guard_leave();
+    return result;
+}
+
+/* ------------------------------------------------------------ free: all of the above end here */
+
+gs_result cuMemFree(gs_deviceptr_v1 address)
+{
+    cuMemFree_fn *real = DRIVER_REAL(cuMemFree);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!guard_enter())
+        return real(address);
+    struct taken taken;
+    bool ours = charged_free_begin(address, &taken);
+    gs_result result = real(address);
+    if (ours)
+        charged_free_end(&taken, result);
+    guard_leave();
+    return result;
+}
+
+gs_result cuMemFree_v2(gs_deviceptr address)
+{
+    cuMemFree_v2_fn *real = DRIVER_REAL(cuMemFree_v2);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!guard_enter())
+        return real(address);
+    struct taken taken;
+    bool ours = charged_free_begin(address, &taken);
+    gs_result result = real(address);
+    if (ours)
+        charged_free_end(&taken, result);
+    guard_leave();
+    return result;
+}
+
+/* ------------------------------------------------------------ info: the limit is the device */
+
+gs_result cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes)
+{
+    cuMemGetInfo_fn *real = DRIVER_REAL(cuMemGetInfo);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    gs_result result = real(free_bytes, total_bytes);
+    if (result != GS_SUCCESS || !guard_enter())
+        return result;
+    struct charged_view view = charged_look();
+    if (free_bytes != NULL && *free_bytes > view.free)
+        *free_bytes = (unsigned int)view.free;
+    if (total_bytes != NULL && *total_bytes > view.total)
+        *total_bytes = (unsigned int)view.total;
+    guard_leave();
+    return result;
+}
+
+gs_result cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
+{
+    cuMemGetInfo_v2_fn *real = DRIVER_REAL(cuMemGetInfo_v2);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (guard.probing) {
+        guard.reached = true;
+        return real(free_bytes, total_bytes);
+    }
+    gs_result result = real(free_bytes, total_bytes);
+    if (result != GS_SUCCESS || !guard_enter())
+        return result;
+    struct charged_view view = charged_look();
+    if (free_bytes != NULL && *free_bytes > view.free)
+        *free_bytes = (size_t)view.free;
+    if (total_bytes != NULL && *total_bytes > view.total)
+        *total_bytes = (size_t)view.total;
+    guard_leave();
+    return result;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ledger.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "accounting.h"
+#include "debug.h"
+#include "lock.h"
+#include "table.h"
+#include "transport.h"
+
+/* Grants that other threads used up before we could; so many in a row mean that something else is wrong. */
+#define MAX_GRANTS 100
+
+/* A thread that is cancelled in the midst of a request must not keep the lock. */
+static int enter(struct process *process)
+{
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+    lock_acquire(&process->lock);
+    return cancel_state;
+}
+
+static void leave(struct process *process, int cancel_state)
+{
+    lock_release(&process->lock);
+    pthread_setcancelstate(cancel_state, NULL);
+}
+
+static struct page *page_of(struct process *process)
+{
+    /* acquire pairs with pages_adopt: the page is complete. */
+    return atomic_load_explicit(&process->page, memory_order_acquire);
+}
+
+void ledger_tell(struct process *process, enum refusal kind, uint32_t device, uint64_t bytes, const char *format, ...)
+{
+    char why[400], size[DEBUG_SIZE_LENGTH];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    bool first = !(atomic_fetch_or_explicit(&process->told, 1u << kind, memory_order_relaxed) & 1u << kind);
+    void (*say)(const char *, ...) = first ? debug_notice : debug_line;
+    say("refused %s on device %u: %s", debug_size(size, bytes), device, why);
+}
+
+static void tell_denied(struct process *process, uint32_t device, uint64_t bytes, const struct gpuslice_denied *denied)
+{
+    char used[DEBUG_SIZE_LENGTH], limit[DEBUG_SIZE_LENGTH];
+    debug_size(used, denied->used);
+    debug_size(limit, denied->limit);
+    switch (denied->code) {
+    case GPUSLICE_ERR_QUOTA_EXCEEDED:
+        ledger_tell(process, REFUSAL_QUOTA, device, bytes, "%s of %s used by this session", used, limit);
+        break;
+    case GPUSLICE_ERR_SESSION_EXPIRED:
+        ledger_tell(process, REFUSAL_SESSION, device, bytes, "the session has expired; it holds %s of %s", used, limit);
+        break;
+    case GPUSLICE_ERR_SESSION_CLOSED:
+        ledger_tell(process, REFUSAL_SESSION, device, bytes, "the session is closed");
+        break;
+    default:
+        ledger_tell(process, REFUSAL_SESSION, device, bytes, "the daemon says no (error %u); %s of %s used", denied->code,
+                    used, limit);
+    }
+}
+
+/* ASK. Under the lock. */
+static bool ask(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    struct transport_reply reply;
+    if (!transport_charge(config, process, device, bytes, &reply)) {
+        ledger_tell(process, process->connection.error == 0 ? REFUSAL_UNREACHABLE : REFUSAL_SESSION, device, bytes,
+                    "%s", process->connection.reason);
+        return false;
+    }
+    switch (reply.type) {
+    case GPUSLICE_GRANTED:
+        return true;
+    case GPUSLICE_DENIED:
+        process->limit[device] = reply.as.denied.limit;
+        tell_denied(process, device, bytes, &reply.as.denied);
+        return false;
+    default:
+        ledger_tell(process, REFUSAL_SESSION, device, bytes, "%.*s", (int)sizeof reply.as.error.text,
+                    reply.as.error.text);
+        return false;
+    }
+}
+
+static bool reserve_slowly(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    /* The lock is held from the question to the CAS that uses the answer: on a gated page one grant is good for one
+     * allocation, and no second thread may help itself to it. */
+    int cancel_state = enter(process);
+    bool reserved = false, granted = false;
+    for (int grants = 0;;) {
+        struct page *page = page_of(process);
+        if (page == NULL) {
+            if (transport_join(config, process))
+                continue;
+            ledger_tell(process, process->connection.error == 0 ? REFUSAL_UNREACHABLE : REFUSAL_SESSION, device, bytes,
+                        "%s", process->connection.reason);
+            break;
+        }
+        enum accounting_result result = accounting_take(page, device, bytes, granted);
+        reserved = result == ACCOUNTING_TAKEN;
+        if (reserved)
+            break;
+        granted = false;
+        if (result == ACCOUNTING_MOVED)
+            continue;
+        if (grants++ == MAX_GRANTS) {
+            ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "%d grants were used up by other threads", MAX_GRANTS);
+            break;
+        }
+        granted = ask(config, process, device, bytes);
+        if (!granted)
+            break;
+    }
+    leave(process, cancel_state);
+    return reserved;
+}
+
+bool ledger_reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    struct page *page = page_of(process);
+    bool reserved = false;
+    if (bytes > GPUSLICE_MAX_BYTES)
+        ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "no device has that much");
+    else
+        reserved = (page != NULL && accounting_take(page, device, bytes, false) == ACCOUNTING_TAKEN) ||
+                   reserve_slowly(config, process, device, bytes);
+    if (!reserved && (page = page_of(process)) != NULL)
+        accounting_count_denial(page, device);
+    return reserved;
+}
+
+void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes)
+{
+    accounting_lower(page_of(process), device, bytes);
+}
+
+bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind)
+{
+    struct page *page = page_of(process);
+    if (!table_insert(page, handle, GPUSLICE_META(bytes, device, kind))) {
+        ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "the table of live allocations is full");
+        return false;
+    }
+    accounting_count_allocation(page, device);
+    return true;
+}
+
+bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
+{
+    taken->handle = handle;
+    for (;;) {
+        uint32_t moves = atomic_load_explicit(&process->moves, memory_order_acquire);
+        for (struct page *page = page_of(process); page != NULL; page = page->older) {
+            taken->entry = table_take(page, handle, &taken->meta);
+            if (taken->entry != NULL)
+                return true;
+        }
+        /* An entry on its way from one page to the other is on neither for an instant. */
+        if (moves % 2 == 0 && atomic_load_explicit(&process->moves, memory_order_acquire) == moves)
+            return false;
+        sched_yield();
+    }
+}
+
+void ledger_release(struct process *process, const struct taken *taken)
+{
+    uint32_t device = GPUSLICE_META_DEVICE(taken->meta);
+    uint64_t bytes = GPUSLICE_META_BYTES(taken->meta);
+    struct page *page = page_of(process);
+    table_release(taken->entry);
+    accounting_lower(page, device, bytes);
+    accounting_count_free(page, device);
+    if (atomic_load_explicit(&process->strict, memory_order_relaxed)) {
+        int cancel_state = enter(process);
+        transport_freed(process, device, bytes, taken->handle);
+        leave(process, cancel_state);
+    }
+}
+
+void ledger_put_back(const struct taken *taken)
+{
+    table_put_back(taken->entry, taken->handle);
+}
+
+bool ledger_query(const struct config *config, struct process *process, uint32_t device, uint64_t *used, uint64_t *limit)
+{
+    struct transport_reply reply;
+    int cancel_state = enter(process);
+    bool answered = transport_query(config, process, &reply) && reply.type == GPUSLICE_STATUS &&
+                    device < reply.as.status.device_count;
+    if (answered) {
+        process->limit[device] = reply.as.status.devices[device].limit;
+        *used = reply.as.status.devices[device].used;
+    }
+    *limit = page_of(process) != NULL ? process->limit[device] : UINT64_MAX;
+    leave(process, cancel_state);
+    return answered;
+}

@@ -1,0 +1,48 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of an allocation: reserve, let the driver allocate, record; take, let the driver free, release. Accounting,
+ * table and transport put together; no CUDA here.
+ */
+#ifndef GPUSLICE_LEDGER_H
+#define GPUSLICE_LEDGER_H
+
+#include "state.h"
+
+/* Makes `bytes` of `device` this process's, asking the daemon where there is no credit. False: denied, and told once
+ * per kind of refusal. */
+bool ledger_reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes);
+
+/* Gives a reservation, or a part of it, back (LOWER_USED). */
+void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes);
+
+/* RECORD: the driver allocated what was reserved. False: the table is full, and the reservation still stands. */
+bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind);
+
+struct taken {
+    struct gpuslice_page_entry *entry;
+    uint64_t handle;
+    uint64_t meta;
+};
+/* TAKE. False: not one of ours, or freed by another thread already: the driver knows what to do. */
+bool ledger_take(struct process *process, uint64_t handle, struct taken *taken);
+/* The driver freed it (LOWER_USED), or refused to. */
+void ledger_release(struct process *process, const struct taken *taken);
+void ledger_put_back(const struct taken *taken);
+
+/* What the session holds and may hold on `device`. False: the daemon does not say; `limit` is as last heard, UINT64_MAX
+ * if never. */
+bool ledger_query(const struct config *config, struct process *process, uint32_t device, uint64_t *used,
+                  uint64_t *limit);
+
+enum refusal {
+    REFUSAL_QUOTA = 0,
+    REFUSAL_SESSION,     /* the daemon answered, and it is not about bytes */
+    REFUSAL_UNREACHABLE,
+    REFUSAL_IMPOSSIBLE,  /* a size, device or number of allocations that cannot be counted */
+};
+/* One line on stderr for the first refusal of a kind, for the others with GPUSLICE_DEBUG. */
+__attribute__((format(printf, 5, 6))) void ledger_tell(struct process *process, enum refusal kind, uint32_t device,
+                                                       uint64_t bytes, const char *format, ...);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The thread's depth guard, and the process's state across fork.
+ */
+#ifndef GPUSLICE_PROCESS_H
+#define GPUSLICE_PROCESS_H
+
+#include "config.h"
+#include "state.h"
+
+struct guard {
+    uint32_t depth; /* > 0: this thread is inside a hook that decides; whatever it reaches is forwarded */
+    bool probing;   /* see hooks_runtime.c: does the runtime come by our driver hooks? */
+    bool reached;   /* it does */
+};
+
+/* initial-exec: no lazy allocation inside a hook. A preloaded library always fits into the static block. */
+extern _Thread_local struct guard guard __attribute__((tls_model("initial-exec")));
+
+/* Whether this hook decides. If so, leave it with guard_leave(). */
+static inline bool guard_enter(void)
+{
+    if (guard.depth != 0 || config_get() == NULL)
+        return false;
+    guard.depth = 1;
+    return true;
+}
+
+static inline void guard_leave(void)
+{
+    guard.depth = 0;
+}
+
+/* This process's state, started if need be; NULL: there is no memory for it, and everything is refused. */
+struct process *process_get(void);
+
+/* The same, or NULL where this process has not allocated anything yet: a child after fork owns nothing. */
+struct process *process_if_started(void);
+
+/* Remembers our two descriptors where fork does not wipe them, so that a child can close its copies. */
+void process_leave_to_children(const struct descriptor *socket, const struct descriptor *page);
+
+#endif

@@ -1,0 +1,108 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Everything the library remembers, one struct per concern. What describes this process as a member of its session
+ * lives in `struct process`, on memory that fork wipes: a child finds zeros and starts afresh, whatever its
+ * parent's threads were doing at that instant. What is true of the image (environment, addresses of functions)
+ * lives in ordinary memory and is inherited.
+ */
+#ifndef GPUSLICE_STATE_H
+#define GPUSLICE_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cuda_types.h"
+#include "gpuslice_abi.h"
+
+/* ------------------------------------------------------------ the environment, read once (config.c) */
+
+struct config {
+    char session_id[GPUSLICE_SESSION_ID_SIZE];
+    char token[GPUSLICE_TOKEN_SIZE];
+    char socket_path[108]; /* as long as sun_path; empty: none was given, or it is too long */
+    uint32_t wait_ms;      /* how long to wait for a daemon that is not there */
+    bool too_long;         /* one of the above did not fit: everything is refused */
+};
+
+/* ------------------------------------------------------------ a lock that fork and SIGKILL cannot leave held */
+
+struct lock {
+    _Atomic uint32_t word; /* 0 free, 1 held, 2 held and waited for; private to the process */
+};
+
+/* ------------------------------------------------------------ a descriptor of ours (descriptor.c) */
+
+/*
+ * A guest may close our descriptor and get the same number for something of its own; so a number is used only after
+ * fstat said that it is still the file we know.
+ */
+struct descriptor {
+    int number; /* meaningful when `open` */
+    bool open;
+    dev_t device;
+    ino_t inode;
+};
+
+/* ------------------------------------------------------------ the ledger page as this process has it mapped */
+
+struct page {
+    struct gpuslice_page_header *header;
+    struct gpuslice_page_device *devices;
+    struct gpuslice_page_entry *table;
+    struct page *older;           /* the page that this one took over from, or NULL */
+    _Atomic(struct page *) newer; /* set when another page has taken over; `used` has the MOVED bit by then */
+    struct descriptor descriptor; /* kept open: a restarted daemon finds the page through it */
+};
+
+/* Pages are lost only when a guest closed our descriptor and the daemon restarted as well; so this is plenty. */
+#define PROCESS_MAX_PAGES 16u
+
+/* ------------------------------------------------------------ the devices this process sees (devices.c) */
+
+struct devices {
+    uint32_t count; /* 1 … GPUSLICE_MAX_DEVICES */
+    gs_device handle[GPUSLICE_MAX_DEVICES];
+    uint8_t uuid[GPUSLICE_MAX_DEVICES][GPUSLICE_UUID_SIZE];
+};
+
+/* ------------------------------------------------------------ the connection (transport.c), under the lock */
+
+struct connection {
+    struct descriptor socket;
+    uint32_t seq;        /* of the last request */
+    bool silent;         /* a request was not answered in time: its late reply tells that the daemon is back */
+    bool down;           /* the daemon could not be reached: deny at once, probe once a second */
+    uint64_t probe_at;   /* ms, monotonic: when silence or absence is looked at again */
+    uint32_t error;      /* enum gpuslice_error_code of the last failure; 0: no answer at all */
+    char reason[GPUSLICE_TEXT_SIZE + 64]; /* the last failure, for people */
+    int passed;          /* a descriptor that came with the bytes in `buffer`, or -1 */
+    uint32_t have;       /* bytes in `buffer` */
+    /* Room for the largest frame that is meant for a shim, and for late ones before it. */
+    _Alignas(8) uint8_t buffer[2048];
+};
+
+/* ------------------------------------------------------------ this process as a member of its session */
+
+enum process_phase { PROCESS_FRESH = 0, PROCESS_STARTING, PROCESS_READY };
+
+struct process {
+    _Atomic uint32_t phase;       /* FRESH also after fork */
+    _Atomic(struct page *) page;  /* the current page; NULL until the first WELCOME */
+    _Atomic uint32_t moves;       /* odd while entries move from an older page's table to the newest one's */
+    _Atomic uint32_t strict;      /* WELCOME's flag: frees are reported */
+    _Atomic uint32_t told;        /* bit per kind of refusal already told on stderr */
+    _Atomic uint32_t has_devices; /* `devices` is complete */
+    struct devices devices;       /* written once, before has_devices */
+    uint8_t image_id[16];         /* random: this image, and after a fork another one */
+
+    struct lock lock; /* below: only under it. One request in flight per process */
+    struct connection connection;
+    uint64_t limit[GPUSLICE_MAX_DEVICES]; /* as last heard */
+    uint32_t page_count;
+    struct page pages[PROCESS_MAX_PAGES];
+};
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The connection to the daemon: joining (HELLO, WELCOME, the page), requests with bounded waits, reconnecting.
+ *
+ * Waits. The socket is absent or refuses: tries for GPUSLICE_IPC_WAIT, then gives up, and gives up at once from
+ * then on, but for one probe a second. Connected and silent: 2 s, then gives up at once until the late reply is there.
+ *
+ * Every function wants the process's lock held and cancellation disabled, and keeps errno.
+ */
+#ifndef GPUSLICE_TRANSPORT_H
+#define GPUSLICE_TRANSPORT_H
+
+#include "state.h"
+
+struct transport_reply {
+    uint16_t type; /* enum gpuslice_frame_type, and only those that answer the request */
+    union {
+        struct gpuslice_welcome welcome;
+        struct gpuslice_granted granted;
+        struct gpuslice_denied denied;
+        struct gpuslice_status status;
+        struct gpuslice_error error;
+    } as;
+};
+
+/* Makes sure that there is a page: joins unless this process has. False: connection.error and .reason say why. */
+bool transport_join(const struct config *config, struct process *process);
+
+/* CHARGE. `reply` is GRANTED, DENIED or ERROR. False: no answer; connection.error and .reason say why. */
+bool transport_charge(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                      struct transport_reply *reply);
+
+/* QUERY. `reply` is STATUS or ERROR. */
+bool transport_query(const struct config *config, struct process *process, struct transport_reply *reply);
+
+/* FREED, one way: lost where there is no connection. */
+void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
+
+#endif

@@ -1,0 +1,667 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * The shim's side of the wire against a daemon that answers well, late, wrongly or not at all.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "ledger.h"
+#include "lock.h"
+#include "pages.h"
+#include "test.h"
+#include "transport.h"
+
+#define MIB (1ull << 20)
+
+struct scene {
+    struct daemon daemon;
+    struct process *process;
+    int memfd;
+    struct gpuslice_page_header *header; /* the daemon's mapping */
+    _Atomic int step;                    /* events that one side awaits from the other */
+    struct scene *after_restart;         /* another page, which the restarted daemon hands out */
+};
+
+static struct scene *scene_create(uint32_t devices)
+{
+    struct scene *scene = calloc(1, sizeof *scene);
+    daemon_prepare(&scene->daemon);
+    scene->process = test_process_create(devices);
+    scene->memfd = test_page_create(devices, 1);
+    scene->header = test_page_map(scene->memfd);
+    return scene;
+}
+
+static void scene_destroy(struct scene *scene)
+{
+    test_process_destroy(scene->process); /* first: a script may be waiting for the end of the connection */
+    daemon_finish(&scene->daemon);
+    test_page_unmap(scene->header);
+    close(scene->memfd);
+    free(scene);
+}
+
+static void reach(struct scene *scene, int step)
+{
+    atomic_store(&scene->step, step);
+}
+
+static void await(struct scene *scene, int step)
+{
+    uint64_t deadline = test_now_ms() + 10000;
+    while (atomic_load(&scene->step) < step) {
+        if (test_now_ms() > deadline) {
+            CHECK(!"the other side did not come that far");
+            return;
+        }
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+}
+
+static bool reserve(struct scene *scene, uint64_t bytes)
+{
+    return ledger_reserve(&scene->daemon.config, scene->process, 0, bytes);
+}
+
+static struct gpuslice_page_device *line_of(struct scene *scene)
+{
+    return test_page_device(scene->header, 0);
+}
+
+/* Raises the page's charge and says so, as long as the shim asks. */
+static void grant_everything(struct scene *scene, int connection)
+{
+    struct request request;
+    while (daemon_read(connection, &request) && request.frame.type == GPUSLICE_CHARGE) {
+        struct gpuslice_page_device *line = test_page_device(scene->header, request.as.charge.device);
+        uint64_t charge = __atomic_load_n(&line->used, __ATOMIC_SEQ_CST) + request.as.charge.bytes;
+        __atomic_store_n(&line->charge, charge, __ATOMIC_SEQ_CST);
+        daemon_grant(connection, &request, charge);
+    }
+    close(connection);
+}
+
+static void script_obliging(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    grant_everything(scene, daemon_join(daemon, 0, scene->memfd));
+}
+
+/* ------------------------------------------------------------ answers */
+
+static void script_first_reservation(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request hello;
+    int connection = daemon_accept(daemon);
+    CHECK(daemon_read(connection, &hello));
+    CHECK_EQUAL(hello.frame.type, GPUSLICE_HELLO);
+    CHECK(strcmp(hello.as.hello.session_id, "0123456789abcdef") == 0);
+    CHECK(strcmp(hello.as.hello.token, "a token") == 0);
+    CHECK_EQUAL(hello.as.hello.device_count, 2);
+    CHECK_EQUAL(hello.as.hello.image_id[7], 0x42);
+    CHECK_EQUAL(hello.as.hello.device_uuids[0][0], 1);
+    CHECK_EQUAL(hello.as.hello.device_uuids[1][15], 2);
+    daemon_welcome(connection, &hello, 0, scene->memfd);
+    grant_everything(scene, connection);
+}
+
+static void theFirstReservationJoinsAndAsks(void)
+{
+    struct scene *scene = scene_create(2);
+    daemon_start(&scene->daemon, script_first_reservation, scene);
+    errno = 4711;
+    CHECK(reserve(scene, 3 * MIB));
+    CHECK_EQUAL(errno, 4711);
+    CHECK_EQUAL(line_of(scene)->used, 3 * MIB);
+    CHECK_EQUAL(scene->header->segments, 1);
+    CHECK_EQUAL(scene->process->limit[1], 1ull << 30);
+    CHECK(ledger_reserve(&scene->daemon.config, scene->process, 1, MIB));
+    CHECK_EQUAL(test_page_device(scene->header, 1)->used, MIB);
+    scene_destroy(scene);
+}
+
+static void script_deny(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request charge;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    while (daemon_read(connection, &charge))
+        daemon_deny(connection, &charge, GPUSLICE_ERR_QUOTA_EXCEEDED, 100 * MIB, 128 * MIB);
+    close(connection);
+}
+
+static void aDenialLeavesUsedAloneAndIsCounted(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_deny, scene);
+    CHECK(!reserve(scene, 64 * MIB));
+    CHECK(!reserve(scene, 64 * MIB));
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    CHECK_EQUAL(line_of(scene)->denials, 2);
+    CHECK_EQUAL(scene->process->limit[0], 128 * MIB);
+    scene_destroy(scene);
+}
+
+static void anImpossibleSizeIsRefusedWithoutAsking(void)
+{
+    struct scene *scene = scene_create(1);
+    scene->daemon.config.wait_ms = 0; /* nobody listens: asking would be noticed as down */
+    static const uint64_t sizes[] = {GPUSLICE_MAX_BYTES + 1, INT64_MAX, 1ull << 63, UINT64_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        CHECK(!reserve(scene, sizes[i]));
+    CHECK(!scene->process->connection.down);
+    CHECK(!reserve(scene, GPUSLICE_MAX_BYTES));
+    CHECK(scene->process->connection.down);
+    scene_destroy(scene);
+}
+
+static void script_refuse_hello(struct daemon *daemon, void *context)
+{
+    (void)context;
+    struct request hello;
+    int connection = daemon_accept(daemon);
+    CHECK(daemon_read(connection, &hello));
+    struct gpuslice_error error = {.code = GPUSLICE_ERR_UNAUTHENTICATED, .text = "the token is wrong"};
+    daemon_send(connection, GPUSLICE_ERROR, hello.frame.seq, &error, sizeof error);
+    close(connection);
+}
+
+static void aRefusedHelloDeniesAtOnceWithTheReason(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_refuse_hello, scene);
+    uint64_t start = test_now_ms();
+    CHECK(!reserve(scene, MIB));
+    CHECK(test_now_ms() - start < 1000);
+    CHECK_EQUAL(scene->process->connection.error, GPUSLICE_ERR_UNAUTHENTICATED);
+    CHECK(strstr(scene->process->connection.reason, "the token is wrong") != NULL);
+    CHECK(scene->process->page == NULL);
+    scene_destroy(scene);
+}
+
+static void script_other_seq(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request charge, other;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    CHECK(daemon_read(connection, &charge));
+    other = charge;
+    other.frame.seq = charge.frame.seq - 1;
+    daemon_grant(connection, &other, MIB);
+    other.frame.seq = charge.frame.seq + 1;
+    daemon_grant(connection, &other, MIB);
+    daemon_deny(connection, &charge, GPUSLICE_ERR_QUOTA_EXCEEDED, 0, 0);
+    CHECK(!daemon_read(connection, &charge));
+    close(connection);
+}
+
+static void repliesWithAnotherSeqAreSkipped(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_other_seq, scene);
+    CHECK(!reserve(scene, MIB));
+    CHECK_EQUAL(line_of(scene)->denials, 1);
+    scene_destroy(scene);
+}
+
+/* ------------------------------------------------------------ nonsense */
+
+static void script_other_version(struct daemon *daemon, void *context)
+{
+    (void)context;
+    struct request hello;
+    int connection = daemon_accept(daemon);
+    CHECK(daemon_read(connection, &hello));
+    struct gpuslice_frame frame = {sizeof frame, GPUSLICE_WELCOME, 2 << 8, hello.frame.seq, 0};
+    CHECK(write(connection, &frame, sizeof frame) == sizeof frame);
+    CHECK(!daemon_read(connection, &hello));
+    close(connection);
+}
+
+static void anotherMajorVersionIsRefused(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_other_version, scene);
+    CHECK(!reserve(scene, MIB));
+    CHECK_EQUAL(scene->process->connection.error, GPUSLICE_ERR_UNSUPPORTED_VERSION);
+    scene_destroy(scene);
+}
+
+static void script_nonsense(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    static const struct gpuslice_frame nonsense[] = {
+        {0, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
+        {15, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
+        {UINT32_MAX, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
+        {33, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
+        {16, 4711, GPUSLICE_ABI_VERSION, 2, 0},
+        {16, GPUSLICE_CHARGE, GPUSLICE_ABI_VERSION, 2, 0},
+    };
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        struct request request;
+        int connection = daemon_join(daemon, 0, scene->memfd);
+        CHECK(daemon_read(connection, &request));
+        CHECK(write(connection, &nonsense[i], sizeof nonsense[i]) == sizeof nonsense[i]);
+        CHECK(!daemon_read(connection, &request)); /* the shim hangs up */
+        close(connection);
+        reach(scene, (int)i + 1);
+    }
+}
+
+static void senselessFramesEndTheConnectionAndDeny(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_nonsense, scene);
+    for (int i = 1; i <= 6; i++) {
+        CHECK(!reserve(scene, MIB));
+        CHECK_EQUAL(scene->process->connection.error, GPUSLICE_ERR_BAD_REQUEST);
+        scene->process->connection.probe_at = 0; /* do not wait a second for the next */
+        await(scene, i);
+    }
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    scene_destroy(scene);
+}
+
+static void script_wrong_pages(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    int wrong[3];
+    wrong[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    wrong[1] = test_page_create(2, 1); /* for two devices */
+    wrong[2] = test_page_create(1, 1);
+    struct gpuslice_page_header *header = test_page_map(wrong[2]);
+    header->magic = 0; /* not ready */
+    test_page_unmap(header);
+    for (int i = 0; i < 3; i++) {
+        int connection = daemon_join(daemon, 0, wrong[i]);
+        struct request request;
+        CHECK(!daemon_read(connection, &request));
+        close(connection);
+        close(wrong[i]);
+        reach(scene, i + 1);
+    }
+}
+
+static void whatIsNoLedgerPageIsRefused(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_wrong_pages, scene);
+    for (int i = 1; i <= 3; i++) {
+        CHECK(!reserve(scene, MIB));
+        CHECK(scene->process->page == NULL);
+        scene->process->connection.probe_at = 0;
+        await(scene, i);
+    }
+    scene_destroy(scene);
+}
+
+/* ------------------------------------------------------------ silence and absence */
+
+static void script_silence(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request first, second;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    CHECK(daemon_read(connection, &first));
+    await(scene, 1); /* the shim has given up, and been refused again */
+    daemon_grant(connection, &first, MIB); /* too late: nobody may take it for an answer to the second */
+    reach(scene, 2);
+    CHECK(daemon_read(connection, &second));
+    CHECK(second.frame.seq != first.frame.seq);
+    daemon_deny(connection, &second, GPUSLICE_ERR_QUOTA_EXCEEDED, 0, 0);
+    grant_everything(scene, connection);
+}
+
+static void aSilentDaemonDeniesAfterTwoSecondsThenAtOnceUntilItSpeaks(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_silence, scene);
+    uint64_t start = test_now_ms();
+    CHECK(!reserve(scene, MIB));
+    uint64_t took = test_now_ms() - start;
+    CHECK(took >= 1900 && took < 4000);
+    start = test_now_ms();
+    CHECK(!reserve(scene, MIB));
+    CHECK(test_now_ms() - start < 500);
+    reach(scene, 1);
+    await(scene, 2);
+    CHECK(!reserve(scene, MIB)); /* the late grant is skipped, the denial is its own */
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    CHECK(scene->process->connection.error == 0);
+    CHECK(reserve(scene, MIB));
+    CHECK_EQUAL(line_of(scene)->used, MIB);
+    scene_destroy(scene);
+}
+
+static void interrupt(int signal)
+{
+    (void)signal;
+}
+
+static void aStormOfSignalsChangesNoAnswerAndNoWait(void)
+{
+    struct scene *scene = scene_create(1);
+    struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART */
+    struct sigaction before;
+    sigaction(SIGALRM, &action, &before);
+    struct itimerval storm = {{0, 500}, {0, 500}}, calm = {{0, 0}, {0, 0}};
+    scene->daemon.config.wait_ms = 300;
+    setitimer(ITIMER_REAL, &storm, NULL);
+    uint64_t start = test_now_ms();
+    CHECK(!reserve(scene, MIB)); /* absent */
+    uint64_t took = test_now_ms() - start;
+    CHECK(took >= 200 && took < 2000);
+    scene->process->connection.probe_at = 0;
+    daemon_start(&scene->daemon, script_obliging, scene);
+    for (int i = 0; i < 2000; i++) {
+        if (!CHECK(reserve(scene, MIB)))
+            break;
+    }
+    setitimer(ITIMER_REAL, &calm, NULL);
+    sigaction(SIGALRM, &before, NULL);
+    CHECK_EQUAL(line_of(scene)->used, 2000 * MIB);
+    scene_destroy(scene);
+}
+
+static void anAbsentDaemonIsWaitedForThenDeniedAtOnceThenProbed(void)
+{
+    struct scene *scene = scene_create(1);
+    scene->daemon.config.wait_ms = 300;
+    uint64_t start = test_now_ms();
+    CHECK(!reserve(scene, MIB));
+    uint64_t took = test_now_ms() - start;
+    CHECK(took >= 200 && took < 2000);
+    CHECK(strstr(scene->process->connection.reason, scene->daemon.config.socket_path) != NULL);
+    daemon_start(&scene->daemon, script_obliging, scene);
+    start = test_now_ms();
+    CHECK(!reserve(scene, MIB)); /* at once, though it is there by now */
+    CHECK(test_now_ms() - start < 200);
+    bool reserved = false;
+    while (!reserved && test_now_ms() - start < 5000) {
+        reserved = reserve(scene, MIB);
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    CHECK(reserved);
+    CHECK(test_now_ms() - start < 3000);
+    scene_destroy(scene);
+}
+
+static void script_come_late(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    await(scene, 1);
+    nanosleep(&(struct timespec){0, 300000000}, NULL); /* long enough for the shim to have tried more than once */
+    daemon_listen(daemon);
+    grant_everything(scene, daemon_join(daemon, 0, scene->memfd));
+}
+
+static void aDaemonThatComesWithinTheWaitIsFound(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_come_late, scene);
+    daemon_stop_listening(&scene->daemon);
+    reach(scene, 1);
+    CHECK(reserve(scene, MIB));
+    scene_destroy(scene);
+}
+
+/* ------------------------------------------------------------ lost connections */
+
+static void script_mid_frame(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request charge;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    CHECK(daemon_read(connection, &charge));
+    struct gpuslice_frame half = {sizeof half + sizeof(struct gpuslice_granted), GPUSLICE_GRANTED,
+                                  GPUSLICE_ABI_VERSION, charge.frame.seq, 0};
+    CHECK(write(connection, &half, sizeof half) == sizeof half);
+    close(connection);
+    grant_everything(scene, daemon_join(daemon, 0, scene->memfd));
+}
+
+static void aConnectionClosedInMidFrameIsReopenedAndTheQuestionAskedAgain(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_mid_frame, scene);
+    CHECK(reserve(scene, MIB));
+    CHECK_EQUAL(line_of(scene)->used, MIB);
+    CHECK_EQUAL(scene->process->page_count, 1);
+    scene_destroy(scene);
+}
+
+static void aGuestThatClosedOurDescriptorsKeepsWhatItHasThereNow(void)
+{
+    struct scene *scene = scene_create(1);
+    daemon_start(&scene->daemon, script_mid_frame, scene);
+    CHECK(reserve(scene, MIB)); /* joined twice; now the guest closes both and takes the numbers */
+    int ours[2] = {scene->process->connection.socket.number, scene->process->pages[0].descriptor.number};
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 2; i++)
+        CHECK(dup2(null, ours[i]) == ours[i]);
+    pthread_join(scene->daemon.thread, NULL); /* the connection ended */
+    daemon_start(&scene->daemon, script_obliging, scene);
+    CHECK(reserve(scene, MIB));
+    CHECK_EQUAL(line_of(scene)->used, 2 * MIB);
+    for (int i = 0; i < 2; i++) {
+        CHECK(fcntl(ours[i], F_GETFD) >= 0); /* still the guest's */
+        CHECK(ours[i] != scene->process->connection.socket.number);
+        CHECK(ours[i] != scene->process->pages[0].descriptor.number);
+        close(ours[i]);
+    }
+    close(null);
+    scene_destroy(scene);
+}
+
+static void script_other_page(struct daemon *daemon, void *context)
+{
+    struct scene *scene = context;
+    struct request request;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    for (int i = 0; i < 2; i++) {
+        CHECK(daemon_read(connection, &request));
+        line_of(scene)->charge = 10 * MIB;
+        daemon_grant(connection, &request, 10 * MIB);
+        if (i == 0)
+            await(scene, 1);
+    }
+    close(connection); /* the daemon restarts, and cannot find the page */
+    connection = daemon_join(daemon, 0, scene->after_restart->memfd);
+    grant_everything(scene->after_restart, connection);
+}
+
+static void aNewPageTakesOverWhatIsHeldAndLive(void)
+{
+    struct scene *scene = scene_create(1);
+    scene->after_restart = scene_create(1);
+    memset(scene->after_restart->header->page_id, 2, GPUSLICE_UUID_SIZE);
+    daemon_start(&scene->daemon, script_other_page, scene);
+    struct process *process = scene->process;
+    CHECK(reserve(scene, 4 * MIB));
+    CHECK(ledger_record(process, 0, 4 * MIB, 0x1000, GPUSLICE_KIND_LINEAR));
+    CHECK(reserve(scene, 3 * MIB));
+    CHECK(ledger_record(process, 0, 3 * MIB, 0x2000, GPUSLICE_KIND_PITCHED));
+    struct taken in_flight;
+    CHECK(ledger_take(process, 0x1000, &in_flight)); /* a free that the driver is busy with */
+    reach(scene, 1);
+    CHECK(reserve(scene, 8 * MIB)); /* more than the first page allows: the connection is gone, the page another */
+    struct gpuslice_page_device *line = line_of(scene->after_restart);
+    CHECK_EQUAL(process->page_count, 2);
+    CHECK_EQUAL(line->used, 15 * MIB);
+    CHECK_EQUAL(line->allocations, 2);
+    ledger_release(process, &in_flight);
+    CHECK_EQUAL(line->used, 11 * MIB);
+    struct taken taken;
+    CHECK(!ledger_take(process, 0x1000, &taken));
+    if (CHECK(ledger_take(process, 0x2000, &taken))) {
+        CHECK_EQUAL(GPUSLICE_META_KIND(taken.meta), GPUSLICE_KIND_PITCHED);
+        ledger_release(process, &taken);
+    }
+    CHECK_EQUAL(line->used, 8 * MIB);
+    CHECK_EQUAL(line->frees, 2);
+    struct scene *after_restart = scene->after_restart;
+    scene_destroy(scene);
+    scene_destroy(after_restart);
+}
+
+struct takeover {
+    struct process *process;
+    struct config config;
+    _Atomic int running;
+    _Atomic uint64_t rounds;
+};
+
+static void allocate_hold_and_free(void *context, int index)
+{
+    struct takeover *takeover = context;
+    enum { HELD = 50, ROUNDS = 40000 };
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t base = (uint64_t)(index + 1) << 32;
+        struct taken taken;
+        if (!CHECK(ledger_reserve(&takeover->config, takeover->process, 0, 4096)) ||
+            !CHECK(ledger_record(takeover->process, 0, 4096, base + 512 * i, GPUSLICE_KIND_LINEAR)))
+            break;
+        if (i < HELD)
+            continue;
+        if (!CHECK(ledger_take(takeover->process, base + 512 * (i - HELD), &taken)))
+            break;
+        ledger_release(takeover->process, &taken);
+        atomic_fetch_add(&takeover->rounds, 1);
+    }
+    atomic_fetch_sub(&takeover->running, 1);
+}
+
+static void *hand_out_pages(void *context)
+{
+    struct takeover *takeover = context;
+    for (int i = 1; i < (int)PROCESS_MAX_PAGES && takeover->running > 0; i++) {
+        char reason[256];
+        int page = test_page_create(1, (uint8_t)(i + 1));
+        struct gpuslice_page_header *header = test_page_map(page);
+        test_page_device(header, 0)->charge = 1ull << 40;
+        test_page_unmap(header);
+        lock_acquire(&takeover->process->lock);
+        CHECK(pages_adopt(takeover->process, page, GPUSLICE_PAGE_SIZE, reason, sizeof reason));
+        lock_release(&takeover->process->lock);
+        uint64_t rounds = takeover->rounds; /* let there be traffic on each */
+        while (takeover->running > 0 && takeover->rounds < rounds + 1000)
+            sched_yield();
+    }
+    return NULL;
+}
+
+static void pagesTakeOverWhileEightThreadsAllocateAndFree(void)
+{
+    struct takeover takeover = {.process = test_process_create(1), .running = 8};
+    struct process *process = takeover.process;
+    char reason[256];
+    int first = test_page_create(1, 1);
+    CHECK(pages_adopt(process, first, GPUSLICE_PAGE_SIZE, reason, sizeof reason));
+    __atomic_store_n(&process->pages[0].devices[0].charge, 1ull << 40, __ATOMIC_SEQ_CST);
+    pthread_t daemon;
+    if (!CHECK(pthread_create(&daemon, NULL, hand_out_pages, &takeover) == 0))
+        return;
+    test_threads(8, allocate_hold_and_free, &takeover);
+    pthread_join(daemon, NULL);
+    struct page *page = process->page;
+    CHECK(process->page_count > 2);
+    CHECK_EQUAL(page->devices[0].used, 8 * 50 * 4096);
+    for (uint64_t thread = 1; thread <= 8; thread++) {
+        for (uint64_t i = 40000 - 50; i < 40000; i++) {
+            struct taken taken;
+            if (CHECK(ledger_take(process, (thread << 32) + 512 * i, &taken)))
+                ledger_release(process, &taken);
+        }
+    }
+    CHECK_EQUAL(page->devices[0].used, 0);
+    test_process_destroy(process);
+}
+
+/* ------------------------------------------------------------ gated and strict */
+
+struct gate {
+    struct scene *scene;
+    _Atomic uint64_t requests;
+    _Atomic uint64_t freed;
+};
+
+static void script_gate(struct daemon *daemon, void *context)
+{
+    struct gate *gate = context;
+    struct gpuslice_page_device *line = line_of(gate->scene);
+    struct request request;
+    int connection = daemon_join(daemon, GPUSLICE_FLAG_STRICT, gate->scene->memfd);
+    __atomic_store_n(&line->charge, GPUSLICE_GATED, __ATOMIC_SEQ_CST);
+    while (daemon_read(connection, &request)) {
+        if (request.frame.type == GPUSLICE_FREED) {
+            atomic_fetch_add(&gate->freed, request.as.freed.bytes);
+            continue;
+        }
+        atomic_fetch_add(&gate->requests, 1);
+        uint64_t charge = __atomic_load_n(&line->used, __ATOMIC_SEQ_CST) + request.as.charge.bytes;
+        __atomic_store_n(&line->charge, charge | GPUSLICE_GATED, __ATOMIC_SEQ_CST);
+        daemon_grant(connection, &request, charge);
+    }
+    close(connection);
+}
+
+static void allocate_and_free(void *context, int index)
+{
+    struct gate *gate = context;
+    struct scene *scene = gate->scene;
+    for (uint64_t i = 0; i < 200; i++) {
+        uint64_t handle = ((uint64_t)index << 32) + 4096 * (i + 1);
+        struct taken taken;
+        if (!CHECK(reserve(scene, MIB)) ||
+            !CHECK(ledger_record(scene->process, 0, MIB, handle, GPUSLICE_KIND_LINEAR)) ||
+            !CHECK(ledger_take(scene->process, handle, &taken)))
+            return;
+        ledger_release(scene->process, &taken);
+    }
+}
+
+static void aStrictSessionHearsOfEveryAllocationAndEveryFree(void)
+{
+    struct gate gate = {.scene = scene_create(1)};
+    struct scene *scene = gate.scene;
+    line_of(scene)->charge = GPUSLICE_GATED;
+    daemon_start(&scene->daemon, script_gate, &gate);
+    test_threads(8, allocate_and_free, &gate);
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    CHECK_EQUAL(line_of(scene)->allocations, 1600);
+    scene_destroy(scene); /* the daemon reads to the end */
+    CHECK_EQUAL(gate.requests, 1600);
+    CHECK_EQUAL(gate.freed, 1600 * MIB);
+}
+
+void transport_tests(void)
+{
+    RUN(theFirstReservationJoinsAndAsks);
+    RUN(aDenialLeavesUsedAloneAndIsCounted);
+    RUN(anImpossibleSizeIsRefusedWithoutAsking);
+    RUN(aRefusedHelloDeniesAtOnceWithTheReason);
+    RUN(repliesWithAnotherSeqAreSkipped);
+    RUN(anotherMajorVersionIsRefused);
+    RUN(senselessFramesEndTheConnectionAndDeny);
+    RUN(whatIsNoLedgerPageIsRefused);
+    RUN(aSilentDaemonDeniesAfterTwoSecondsThenAtOnceUntilItSpeaks);
+    RUN(aStormOfSignalsChangesNoAnswerAndNoWait);
+    RUN(anAbsentDaemonIsWaitedForThenDeniedAtOnceThenProbed);
+    RUN(aDaemonThatComesWithinTheWaitIsFound);
+    RUN(aConnectionClosedInMidFrameIsReopenedAndTheQuestionAskedAgain);
+    RUN(aGuestThatClosedOurDescriptorsKeepsWhatItHasThereNow);
+    RUN(aNewPageTakesOverWhatIsHeldAndLive);
+    RUN(pagesTakeOverWhileEightThreadsAllocateAndFree);
+    RUN(aStrictSessionHearsOfEveryAllocationAndEveryFree);
+}
