@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "driver.h"
+
+#define ERRORS(X)                                                                                                      \
+    X(CUDA_SUCCESS, "no error")                                                                                        \
+    X(CUDA_ERROR_INVALID_VALUE, "invalid argument")                                                                    \
+    X(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")                                                                       \
+    X(CUDA_ERROR_NOT_INITIALIZED, "initialization error")                                                              \
+    X(CUDA_ERROR_DEINITIALIZED, "driver shutting down")                                                                \
+    X(CUDA_ERROR_NO_DEVICE, "no CUDA-capable device is detected")                                                      \
+    X(CUDA_ERROR_INVALID_DEVICE, "invalid device ordinal")                                                             \
+    X(CUDA_ERROR_INVALID_CONTEXT, "invalid device context")                                                            \
+    X(CUDA_ERROR_OPERATING_SYSTEM, "OS call failed or operation not supported on this OS")                             \
+    X(CUDA_ERROR_INVALID_HANDLE, "invalid resource handle")                                                            \
+    X(CUDA_ERROR_NOT_FOUND, "named symbol not found")                                                                  \
+    X(CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE, "cannot set while device is active in this process")                          \
+    X(CUDA_ERROR_CONTEXT_IS_DESTROYED, "context is destroyed")                                                         \
+    X(CUDA_ERROR_NOT_SUPPORTED, "operation not supported")                                                             \
+    X(CUDA_ERROR_SYSTEM_NOT_READY, "system not yet initialized")                                                       \
+    X(CUDA_ERROR_UNKNOWN, "unknown error")
+
+static const struct {
+    CUresult code;
+    const char *name, *text;
+} errors[] = {
+#define X(code, text) {code, #code, text},
+    ERRORS(X)
+#undef X
+};
+
+/* "If the error code is not recognized, CUDA_ERROR_INVALID_VALUE will be returned and *pStr will be set to NULL" */
+API CUresult cuGetErrorName(CUresult error, const char **name)
+{
+    if (name == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *name = NULL;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (errors[i].code == error)
+            *name = errors[i].name;
+    return *name != NULL ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+API CUresult cuGetErrorString(CUresult error, const char **text)
+{
+    if (text == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    *text = NULL;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (errors[i].code == error)
+            *text = errors[i].text;
+    return *text != NULL ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}

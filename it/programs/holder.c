@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Holds memory: holder [--count 64] [--size 1M]. Says "ready held=N refused=C", then obeys lines on stdin until it ends:
+ * "less N" frees blocks, "more N" allocates up to so many until refused; each answered "held=N refused=C ms=T". */
+#include "guest.h"
+
+static void *blocks[1 << 16];
+
+int main(int argc, char **argv)
+{
+    size_t count = option(argc, argv, "--count", 64), size = option(argc, argv, "--size", MIB), most;
+    char line[64];
+    int code;
+    if (count > sizeof blocks / sizeof *blocks)
+        return 2;
+    size_t held = gpu_fill(blocks, count, size, &code);
+    say("ready held=%zu refused=%d", held, code);
+    while (hear(line, sizeof line)) {
+        uint64_t began = now_ns();
+        code = 0;
+        if (sscanf(line, "less %zu", &most) == 1) {
+            most = most < held ? most : held;
+            held -= most;
+            code = gpu_free_all(blocks + held, most);
+        } else if (sscanf(line, "more %zu", &most) == 1) {
+            size_t room = sizeof blocks / sizeof *blocks - held;
+            held += gpu_fill(blocks + held, most < room ? most : room, size, &code);
+        } else {
+            fprintf(stderr, "holder: '%s' is neither 'less N' nor 'more N'\n", line);
+            return 2;
+        }
+        say("held=%zu refused=%d ms=%llu", held, code, (unsigned long long)(now_ns() - began) / 1000000);
+    }
+    return 0;
+}
