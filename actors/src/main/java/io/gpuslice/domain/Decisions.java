@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.domain;
+
+import io.gpuslice.domain.Decision.Denied;
+import io.gpuslice.domain.Decision.Granted;
+import io.gpuslice.domain.LedgerEvent.Charged;
+import io.gpuslice.domain.LedgerEvent.Closed;
+import io.gpuslice.domain.LedgerEvent.Expired;
+import io.gpuslice.domain.LedgerEvent.Joined;
+import io.gpuslice.domain.LedgerEvent.Left;
+import io.gpuslice.domain.LedgerEvent.LimitChanged;
+import io.gpuslice.domain.LedgerEvent.Reason;
+import io.gpuslice.domain.LedgerEvent.Renewed;
+import io.gpuslice.wire.ErrorCode;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Every decision about a session's memory, each a function of the books and the pages. The caller decides one
+ * thing at a time: it carries a {@link Change} out before it asks for the next.
+ */
+public final class Decisions {
+    private Decisions() {}
+
+    /**
+     * May this process hold that many bytes more? Its own idle credit serves first, then what is free of the
+     * limit, then everybody's idle credit, which is collected only where it suffices.
+     *
+     * @param device index into the process's devices
+     * @param bytes 1 … 2^63−1
+     */
+    public static Decision charge(Ledger ledger, ProcessId process, int device, long bytes, PageLookup pages) {
+        Optional<Member> known = ledger.member(process);
+        if (known.isEmpty()) {
+            return new Denied(Change.NONE, ErrorCode.FORBIDDEN, bytes, 0, 0);
+        }
+        Member member = known.get();
+        if (device < 0 || device >= member.devices().size() || bytes <= 0) {
+            return new Denied(Change.NONE, ErrorCode.BAD_REQUEST, bytes, 0, 0);
+        }
+        DeviceId id = member.devices().get(device);
+        Optional<ErrorCode> refusal = refusal(ledger.state());
+        if (refusal.isPresent()) {
+            return denied(ledger, id, Change.NONE, refusal.get(), bytes, Used.sum(ledger, id, pages));
+        }
+        Page page = pages.of(process);
+        if (page == null) {
+            // A grant could not reach the guest: it would ask again and again and pile up charge.
+            return denied(ledger, id, Change.NONE, ErrorCode.INTERNAL, bytes, Used.sum(ledger, id, pages));
+        }
+        long charge = member.charges().get(device);
+        long credit = charge - Used.read(page, device, charge);
+        long missing = bytes > credit ? bytes - credit : 0;
+        long free = ledger.free(id);
+        if (missing <= free) {
+            long raised = charge + GrantPolicy.raise(missing, free);
+            return granted(ledger, process, device, raised);
+        }
+        long used = Used.sum(ledger, id, pages);
+        if (bytes > ledger.limits().on(id) - used) {
+            return denied(ledger, id, Change.NONE, ErrorCode.QUOTA_EXCEEDED, bytes, used);
+        }
+        return chargeCollected(ledger, process, id, bytes, Collect.from(ledger, id, pages));
+    }
+
+    /** After a collect a charge is what its process holds, so everything else is free. */
+    private static Decision chargeCollected(
+            Ledger ledger, ProcessId process, DeviceId id, long bytes, List<Charged> collected) {
+        List<LedgerEvent> events = new ArrayList<>(collected);
+        Ledger after = ledger.apply(events);
+        if (bytes > after.free(id)) {
+            // Somebody was faster with an allocation of their own credit.
+            return denied(
+                    ledger,
+                    id,
+                    settle(ledger, events, List.of(id)),
+                    ErrorCode.QUOTA_EXCEEDED,
+                    bytes,
+                    after.charged(id));
+        }
+        long charge = after.member(process).orElseThrow().charge(id) + GrantPolicy.raise(bytes, after.free(id));
+        events.add(new Charged(process, id, charge));
+        return new Granted(settle(ledger, events, List.of(id)), charge);
+    }
+
+    /**
+     * May this process become a member? With the image it already has it keeps its charge, in this page from now
+     * on; with another one the old image's memory is gone, and its charge is returned.
+     */
+    public static Joining join(
+            Ledger ledger, ProcessId process, ImageId image, List<DeviceId> devices, PageIdentity page) {
+        if (ledger.state() == SessionState.CLOSED) {
+            return new Joining.Refused(ErrorCode.SESSION_CLOSED, "The session has ended: open another one.");
+        }
+        if (devices.isEmpty() || new HashSet<>(devices).size() != devices.size()) {
+            return new Joining.Refused(
+                    ErrorCode.BAD_REQUEST, devices.size() + " devices, none or one of them twice: name each once.");
+        }
+        Optional<Member> known = ledger.member(process);
+        List<LedgerEvent> events = new ArrayList<>();
+        if (known.isPresent()) {
+            Member member = known.get();
+            if (!member.image().equals(image)) {
+                events.add(left(member, Reason.RECONNECTED));
+            } else if (!member.devices().equals(devices)) {
+                return new Joining.Refused(
+                        ErrorCode.BAD_REQUEST,
+                        "This program joined with other devices ("
+                                + member.devices().size() + ", now " + devices.size()
+                                + "): they cannot change while it runs.");
+            }
+        }
+        events.add(new Joined(process, image, devices, page));
+        return new Joining.Welcomed(settle(ledger, events, devices));
+    }
+
+    /** The process is dead: its whole charge is returned, whatever image it ran. Nothing for a stranger. */
+    public static Change died(Ledger ledger, ProcessId process) {
+        return ledger.member(process)
+                .map(member -> leave(ledger, member, Reason.DIED))
+                .orElse(Change.NONE);
+    }
+
+    /** The process lives on with another image: the old one's charge is returned, unless that was done already. */
+    public static Change execed(Ledger ledger, ProcessId process, ImageId old) {
+        return ledger.member(process)
+                .filter(member -> member.image().equals(old))
+                .map(member -> leave(ledger, member, Reason.EXECED))
+                .orElse(Change.NONE);
+    }
+
+    /**
+     * Other limits. One below what is held takes nothing away: credit is collected, and new memory is refused
+     * until it fits.
+     */
+    public static Change resize(Ledger ledger, Limits limits, PageLookup pages) {
+        List<LedgerEvent> events = new ArrayList<>();
+        List<DeviceId> collected = new ArrayList<>();
+        for (DeviceId device : ledger.devices()) {
+            if (ledger.charged(device) > limits.on(device)) {
+                events.addAll(Collect.from(ledger, device, pages));
+                collected.add(device);
+            }
+        }
+        events.add(new LimitChanged(limits));
+        return settle(ledger, events, collected);
+    }
+
+    /** The TTL is over: credit is collected and every page gated. Nothing where the session is not active. */
+    public static Change expire(Ledger ledger, PageLookup pages) {
+        return ledger.state() == SessionState.ACTIVE ? stop(ledger, new Expired(), pages) : Change.NONE;
+    }
+
+    /** The session has ended: credit is collected and every page gated. Nothing where that was done. */
+    public static Change close(Ledger ledger, PageLookup pages) {
+        return ledger.state() == SessionState.CLOSED ? Change.NONE : stop(ledger, new Closed(), pages);
+    }
+
+    /**
+     * A new TTL; how long, only the caller knows.
+     *
+     * @throws IllegalStateException if the session is closed
+     */
+    public static Change renew(Ledger ledger) {
+        return settle(ledger, List.of(new Renewed()), List.of());
+    }
+
+    /** Why a session in this state takes no new memory; empty where it does. */
+    public static Optional<ErrorCode> refusal(SessionState state) {
+        return switch (state) {
+            case ACTIVE -> Optional.empty();
+            case EXPIRED -> Optional.of(ErrorCode.SESSION_EXPIRED);
+            case CLOSED -> Optional.of(ErrorCode.SESSION_CLOSED);
+        };
+    }
+
+    private static Change stop(Ledger ledger, LedgerEvent event, PageLookup pages) {
+        List<LedgerEvent> events = new ArrayList<>();
+        for (DeviceId device : ledger.devices()) {
+            events.addAll(Collect.from(ledger, device, pages));
+        }
+        events.add(event);
+        return settle(ledger, events, ledger.devices());
+    }
+
+    private static Change leave(Ledger ledger, Member member, Reason reason) {
+        return settle(ledger, List.of(left(member, reason)), List.of());
+    }
+
+    private static Left left(Member member, Reason reason) {
+        return new Left(member.process(), member.image(), reason, member.charged());
+    }
+
+    private static Granted granted(Ledger ledger, ProcessId process, int device, long charge) {
+        Member member = ledger.member(process).orElseThrow();
+        DeviceId id = member.devices().get(device);
+        List<LedgerEvent> events = charge == member.charge(id) ? List.of() : List.of(new Charged(process, id, charge));
+        // Written even where the charge stays: a journal that failed after a collect left the page below it.
+        long gate = ledger.gated(id) ? Page.GATED : 0;
+        return new Granted(new Change(events, List.of(new PageWrite(process, device, charge | gate))), charge);
+    }
+
+    private static Denied denied(Ledger ledger, DeviceId device, Change change, ErrorCode code, long asked, long used) {
+        return new Denied(change, code, asked, used, ledger.limits().on(device));
+    }
+
+    /** The events, with the writes for the devices they touched and for those whose gate they set or lift. */
+    private static Change settle(Ledger before, List<? extends LedgerEvent> events, Collection<DeviceId> touched) {
+        Ledger after = before.apply(events);
+        List<PageWrite> writes = new ArrayList<>();
+        for (DeviceId device : after.devices()) {
+            if (touched.contains(device) || before.gated(device) != after.gated(device)) {
+                writes.addAll(after.pageWrites(device));
+            }
+        }
+        return new Change(List.copyOf(events), writes);
+    }
+}

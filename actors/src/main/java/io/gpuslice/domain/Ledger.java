@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.domain;
+
+import io.gpuslice.domain.LedgerEvent.Charged;
+import io.gpuslice.domain.LedgerEvent.Closed;
+import io.gpuslice.domain.LedgerEvent.Expired;
+import io.gpuslice.domain.LedgerEvent.Joined;
+import io.gpuslice.domain.LedgerEvent.Left;
+import io.gpuslice.domain.LedgerEvent.LimitChanged;
+import io.gpuslice.domain.LedgerEvent.Renewed;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The books of one session: who may hold how much. Immutable; made by folding events, so what it says is what
+ * the journal says. PageLookup are copies of it that a guest may scribble on.
+ *
+ * @param strict every single allocation is asked for
+ * @param members in the order in which they joined
+ */
+public record Ledger(Limits limits, boolean strict, SessionState state, List<Member> members) {
+    public Ledger {
+        members = List.copyOf(members);
+    }
+
+    /** The books of a session that was just opened. */
+    public static Ledger open(Limits limits, boolean strict) {
+        return new Ledger(limits, strict, SessionState.ACTIVE, List.of());
+    }
+
+    /** The member that this process is, if it is one. */
+    public Optional<Member> member(ProcessId process) {
+        for (Member member : members) {
+            if (member.process().equals(process)) {
+                return Optional.of(member);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Every device that a member sees or a limit names. */
+    public Set<DeviceId> devices() {
+        Set<DeviceId> devices = new LinkedHashSet<>();
+        members.forEach(member -> devices.addAll(member.devices()));
+        devices.addAll(limits.perDevice().keySet());
+        return devices;
+    }
+
+    /** Bytes charged on this device, all members together. */
+    public long charged(DeviceId device) {
+        long sum = 0;
+        for (Member member : members) {
+            sum += member.charge(device);
+        }
+        return sum;
+    }
+
+    /** Bytes of the limit that nobody has been charged; negative while the limit is below what was charged. */
+    public long free(DeviceId device) {
+        return limits.on(device) - charged(device);
+    }
+
+    /**
+     * Whether the members must ask for every allocation on this device: because the session is strict or takes
+     * no new memory, or because credit that comes free there belongs to the lowered limit first.
+     */
+    public boolean gated(DeviceId device) {
+        return strict || state != SessionState.ACTIVE || free(device) < 0;
+    }
+
+    /** What every page must hold by these books: to be written after a restart. */
+    public List<PageWrite> pageWrites() {
+        List<PageWrite> writes = new ArrayList<>();
+        devices().forEach(device -> writes.addAll(pageWrites(device)));
+        return writes;
+    }
+
+    /** What one member's page must hold: to be written when it is found or made. Empty for a stranger. */
+    public List<PageWrite> pageWrites(ProcessId process) {
+        return pageWrites().stream()
+                .filter(write -> write.process().equals(process))
+                .toList();
+    }
+
+    /** What the pages of all that see this device must hold there. */
+    List<PageWrite> pageWrites(DeviceId device) {
+        long gate = gated(device) ? Page.GATED : 0;
+        List<PageWrite> writes = new ArrayList<>();
+        for (Member member : members) {
+            int index = member.devices().indexOf(device);
+            if (index >= 0) {
+                writes.add(
+                        new PageWrite(member.process(), index, member.charges().get(index) | gate));
+            }
+        }
+        return writes;
+    }
+
+    /**
+     * The books after this event.
+     *
+     * @throws IllegalStateException if it cannot have happened to these books
+     */
+    public Ledger apply(LedgerEvent event) {
+        return switch (event) {
+            case Joined joined -> join(joined);
+            case Charged charged -> charge(charged);
+            case Left left -> leave(left);
+            case LimitChanged changed -> new Ledger(changed.limits(), strict, state, members);
+            case Expired expired -> become(SessionState.EXPIRED, state == SessionState.ACTIVE, expired);
+            case Renewed renewed -> become(SessionState.ACTIVE, state != SessionState.CLOSED, renewed);
+            case Closed closed -> become(SessionState.CLOSED, state != SessionState.CLOSED, closed);
+        };
+    }
+
+    /** The books after these events, in their order. */
+    public Ledger apply(List<? extends LedgerEvent> events) {
+        Ledger ledger = this;
+        for (LedgerEvent event : events) {
+            ledger = ledger.apply(event);
+        }
+        return ledger;
+    }
+
+    private Ledger join(Joined event) {
+        Optional<Member> known = member(event.process());
+        if (known.isEmpty()) {
+            List<Member> more = new ArrayList<>(members);
+            more.add(Member.joined(event));
+            return withMembers(more);
+        }
+        Member member = known.get();
+        if (!member.image().equals(event.image()) || !member.devices().equals(event.devices())) {
+            throw impossible(event);
+        }
+        return replace(member.withPage(event.page()));
+    }
+
+    private Ledger charge(Charged event) {
+        Member member = member(event.process()).orElseThrow(() -> impossible(event));
+        int index = member.devices().indexOf(event.device());
+        if (index < 0 || event.charge() < 0) {
+            throw impossible(event);
+        }
+        long raise = event.charge() - member.charges().get(index);
+        if (raise > 0 && (state != SessionState.ACTIVE || raise > free(event.device()))) {
+            throw impossible(event);
+        }
+        return replace(member.withCharge(index, event.charge()));
+    }
+
+    private Ledger leave(Left event) {
+        Member member = member(event.process()).orElseThrow(() -> impossible(event));
+        if (!member.image().equals(event.image()) || !member.charged().equals(event.returned())) {
+            throw impossible(event);
+        }
+        return withMembers(
+                members.stream().filter(other -> !other.equals(member)).toList());
+    }
+
+    private Ledger become(SessionState next, boolean possible, LedgerEvent event) {
+        if (!possible) {
+            throw impossible(event);
+        }
+        return new Ledger(limits, strict, next, members);
+    }
+
+    private Ledger replace(Member changed) {
+        return withMembers(members.stream()
+                .map(member -> member.process().equals(changed.process()) ? changed : member)
+                .toList());
+    }
+
+    private Ledger withMembers(List<Member> others) {
+        return new Ledger(limits, strict, state, others);
+    }
+
+    private IllegalStateException impossible(LedgerEvent event) {
+        return new IllegalStateException("This cannot have happened: " + event + " to " + this);
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.domain;
+
+import java.util.List;
+import java.util.Map;
+
+/** What happened to a ledger. Folded by {@link Ledger#apply}; one that cannot have happened throws there. */
+public sealed interface LedgerEvent {
+    /**
+     * A process became a member with charge 0 everywhere; or the member that it already is has got another page
+     * and keeps its charge.
+     *
+     * @param devices in the order of its HELLO: positions are the device numbers of its frames and its page
+     */
+    record Joined(ProcessId process, ImageId image, List<DeviceId> devices, PageIdentity page) implements LedgerEvent {
+        public Joined {
+            devices = List.copyOf(devices);
+        }
+    }
+
+    /**
+     * A charge was granted or collected.
+     *
+     * @param charge bytes that it is from now on: absolute, so that folding twice does no harm
+     */
+    record Charged(ProcessId process, DeviceId device, long charge) implements LedgerEvent {}
+
+    /**
+     * A member is gone, and its memory with it.
+     *
+     * @param returned its whole charge on every device where it had any
+     */
+    record Left(ProcessId process, ImageId image, Reason reason, Map<DeviceId, Long> returned) implements LedgerEvent {
+        public Left {
+            returned = Map.copyOf(returned);
+        }
+    }
+
+    /** The session has other limits; they may be below what is held. */
+    record LimitChanged(Limits limits) implements LedgerEvent {}
+
+    /** The session's TTL is over. */
+    record Expired() implements LedgerEvent {}
+
+    /** The session has a new TTL; an expired one is active again. */
+    record Renewed() implements LedgerEvent {}
+
+    /** The session has ended. */
+    record Closed() implements LedgerEvent {}
+
+    /** How a member's image came to its end. */
+    enum Reason {
+        /** The process died. */
+        DIED,
+        /** The process lives on with another program, seen by its closed connection. */
+        EXECED,
+        /** The process came back with another image. */
+        RECONNECTED
+    }
+}

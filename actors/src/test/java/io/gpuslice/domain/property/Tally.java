@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.domain.property;
+
+/** What histories came to: a test that never grants, denies or collects proves nothing. */
+final class Tally {
+    long granted;
+    long denied;
+    /** Grants and denials that took credit from somebody. */
+    long collected;
+
+    long returned;
+    long daemonKills;
+    long stepsInsideDecisions;
+
+    void add(Tally other) {
+        granted += other.granted;
+        denied += other.denied;
+        collected += other.collected;
+        returned += other.returned;
+        daemonKills += other.daemonKills;
+        stepsInsideDecisions += other.stepsInsideDecisions;
+    }
+
+    @Override
+    public String toString() {
+        return "%d granted, %d denied, %d collected, %d returned, %d daemon kills, %d guest steps inside decisions"
+                .formatted(granted, denied, collected, returned, daemonKills, stepsInsideDecisions);
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.model;
+
+import java.util.List;
+
+/**
+ * How much the model may do.
+ *
+ * @param limit bytes, 1 … 3
+ * @param shrunkLimit bytes after the shrink, 0 … limit
+ * @param kills of the daemon
+ * @param deaths of processes
+ * @param execs of processes
+ * @param expiry whether the session can expire
+ * @param shrink whether the limit can be lowered
+ * @param programs per thread, what it does: a positive number allocates as many bytes, 0 frees its block. Threads 0
+ *     and 1 are process 0, thread 2 is process 1
+ */
+record Scenario(
+        String name,
+        int limit,
+        int shrunkLimit,
+        int kills,
+        int deaths,
+        int execs,
+        boolean expiry,
+        boolean shrink,
+        List<List<Integer>> programs) {
+    static final int FREE = 0;
+    /** What the image after an exec does. */
+    static final List<Integer> AFTER_EXEC = List.of(1);
+
+    /** Small enough for every test run. */
+    static Scenario[] quick() {
+        List<Integer> cycle = List.of(1, FREE, 1);
+        List<Integer> once = List.of(1);
+        List<Integer> whole = List.of(2, FREE);
+        return new Scenario[] {
+            new Scenario("daemon kills", 2, 1, 2, 0, 0, false, false, List.of(cycle, once, whole)),
+            new Scenario("death", 2, 1, 1, 1, 0, false, false, List.of(cycle, once, whole)),
+            new Scenario("exec", 2, 1, 1, 0, 1, false, false, List.of(cycle, once, whole)),
+            new Scenario("expiry", 2, 1, 1, 0, 0, true, false, List.of(cycle, once, whole)),
+            new Scenario("shrink", 2, 1, 1, 0, 0, false, true, List.of(cycle, once, whole)),
+        };
+    }
+
+    /** All at once: two minutes and 6 GB of heap. */
+    static Scenario[] thorough() {
+        List<Integer> cycle = List.of(1, FREE, 1);
+        List<Integer> whole = List.of(2, FREE);
+        return new Scenario[] {
+            new Scenario("everything", 2, 1, 1, 1, 1, true, true, List.of(cycle, List.of(1), whole)),
+            new Scenario("limit 3", 3, 2, 1, 0, 0, true, true, List.of(cycle, List.of(1), List.of(2))),
+        };
+    }
+
+    /** The smallest of them in which a mutation does harm. */
+    static Scenario thatShows(Mutation mutation) {
+        Scenario[] quick = quick();
+        return switch (mutation) {
+            case NONE,
+                    NO_RECHECK,
+                    NO_REREAD_USED,
+                    RAISE_BEFORE_JOURNAL,
+                    JOURNAL_BEFORE_LOWER,
+                    LOWER_USED_BEFORE_DRIVER_FREE,
+                    DENY_WITHOUT_COLLECT,
+                    NO_ANSWER -> quick[0];
+            case RECLAIM_BEFORE_DEATH -> quick[1];
+            case RECLAIM_TWICE -> quick[2];
+            case NO_GATE_ON_EXPIRY, NO_REOPEN -> quick[3];
+            case NO_GATE_ON_SHRINK -> quick[4];
+        };
+    }
+
+    /** The limit in that state. */
+    int limit(State state) {
+        return state.get(State.SHRUNK) == 1 ? shrunkLimit : limit;
+    }
+}
