@@ -7,13 +7,17 @@
 #include <stdio.h>
 
 #include "accounting.h"
+#include "clock.h"
 #include "debug.h"
 #include "lock.h"
 #include "table.h"
 #include "transport.h"
 
-/* Grants that other threads used up before we could; so many in a row mean that something else is wrong. */
-#define MAX_GRANTS 100
+/*
+ * A grant can be used up by other threads before the one that asked gets to it, any number of times while they are
+ * busy: each time one of them got memory. So it is the clock that ends this, as every wait.
+ */
+#define LOSING_WAIT_MS 5000u
 
 /* A thread that is cancelled in the midst of a request must not keep the lock. */
 static int enter(struct process *process)
@@ -98,7 +102,8 @@ static bool reserve_slowly(const struct config *config, struct process *process,
      * allocation, and no second thread may help itself to it. */
     int cancel_state = enter(process);
     bool reserved = false, granted = false;
-    for (int grants = 0;;) {
+    uint64_t give_up = 0;
+    for (;;) {
         struct page *page = page_of(process);
         if (page == NULL) {
             if (transport_join(config, process))
@@ -114,8 +119,11 @@ static bool reserve_slowly(const struct config *config, struct process *process,
         granted = false;
         if (result == ACCOUNTING_MOVED)
             continue;
-        if (grants++ == MAX_GRANTS) {
-            ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "%d grants were used up by other threads", MAX_GRANTS);
+        uint64_t now = clock_ms();
+        give_up = give_up != 0 ? give_up : now + LOSING_WAIT_MS;
+        if (now > give_up) {
+            ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "other threads used up every grant for %u ms",
+                        LOSING_WAIT_MS);
             break;
         }
         granted = ask(config, process, device, bytes);

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "debug.h"
 #include "descriptor.h"
 #include "pages.h"
@@ -27,13 +28,6 @@ enum outcome {
     SILENT,  /* connected, and no answer in time */
     REFUSED, /* an ERROR, or bytes that make no sense: trying again at once would not help */
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 __attribute__((format(printf, 4, 5))) static enum outcome fail(struct connection *connection, enum outcome outcome,
                                                                uint32_t error, const char *format, ...)
@@ -66,7 +60,7 @@ static void disconnect(struct connection *connection)
 static enum outcome wait_for(struct connection *connection, short events, uint64_t deadline)
 {
     for (;;) {
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms();
         struct pollfd socket = {.fd = connection->socket.number, .events = events};
         int ready = poll(&socket, 1, now < deadline ? (int)(deadline - now) : 0);
         if (ready > 0)
@@ -204,7 +198,7 @@ static enum outcome send_frame(struct connection *connection, uint16_t type, con
 static enum outcome round_trip(struct connection *connection, uint16_t type, const void *request, size_t size,
                                struct transport_reply *reply)
 {
-    uint64_t deadline = now_ms() + ANSWER_WAIT_MS;
+    uint64_t deadline = clock_ms() + ANSWER_WAIT_MS;
     if (++connection->seq == 0) /* 0 is for errors that answer nothing in particular */
         connection->seq = 1;
     enum outcome outcome = send_frame(connection, type, request, size, connection->seq, deadline);
@@ -257,7 +251,7 @@ static enum outcome open_socket(const struct config *config, struct connection *
 static enum outcome receive_page(struct process *process, const struct gpuslice_welcome *welcome)
 {
     struct connection *connection = &process->connection;
-    uint64_t deadline = now_ms() + ANSWER_WAIT_MS;
+    uint64_t deadline = clock_ms() + ANSWER_WAIT_MS;
     while (connection->have == 0) {
         enum outcome outcome = receive_some(connection, deadline);
         if (outcome != DONE)
@@ -323,7 +317,7 @@ struct exchange {
 /* Late replies prove that a silent daemon is back; without one there is nothing to wait for. */
 static enum outcome listen_for_late_reply(struct connection *connection)
 {
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
     uint64_t deadline = now;
     if (now >= connection->probe_at) {
         deadline = now + PROBE_WAIT_MS;
@@ -352,7 +346,7 @@ static enum outcome try_once(const struct config *config, struct process *proces
     outcome = round_trip(connection, exchange->type, exchange->request, exchange->size, exchange->reply);
     if (outcome == SILENT) {
         connection->silent = descriptor_is_ours(&connection->socket);
-        connection->probe_at = now_ms() + PROBE_INTERVAL_MS;
+        connection->probe_at = clock_ms() + PROBE_INTERVAL_MS;
     }
     return outcome;
 }
@@ -379,7 +373,7 @@ static bool exchange_now(const struct config *config, struct process *process, c
              "'gpuslice run' or 'gpuslice exec'");
         return false;
     }
-    uint64_t now = now_ms();
+    uint64_t now = clock_ms();
     if (connection->down && now < connection->probe_at)
         return false; /* the reason still stands */
     uint64_t deadline = connection->down ? now : now + config->wait_ms;
@@ -394,7 +388,7 @@ static bool exchange_now(const struct config *config, struct process *process, c
         }
         if (outcome != SILENT)
             disconnect(connection);
-        now = now_ms();
+        now = clock_ms();
         /* One more try is always due: the connection may have ended while nobody looked. */
         if (outcome != ABSENT || (pause > 0 && now + pause > deadline))
             break;
@@ -402,7 +396,7 @@ static bool exchange_now(const struct config *config, struct process *process, c
     }
     connection->down = !connection->silent;
     if (connection->down)
-        connection->probe_at = now_ms() + PROBE_INTERVAL_MS;
+        connection->probe_at = clock_ms() + PROBE_INTERVAL_MS;
     return false;
 }
 
@@ -440,7 +434,7 @@ void transport_freed(struct process *process, uint32_t device, uint64_t bytes, u
         return;
     int saved = errno;
     struct gpuslice_freed freed = {.bytes = bytes, .handle = handle, .device = device};
-    if (send_frame(connection, GPUSLICE_FREED, &freed, sizeof freed, 0, now_ms() + ANSWER_WAIT_MS) != DONE)
+    if (send_frame(connection, GPUSLICE_FREED, &freed, sizeof freed, 0, clock_ms() + ANSWER_WAIT_MS) != DONE)
         disconnect(connection); /* the next request connects again */
     errno = saved;
 }
