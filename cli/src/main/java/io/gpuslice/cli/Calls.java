@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import io.gpuslice.wire.Frame;
+import java.io.IOException;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The daemon's requests and answers in JSON: the same that HTTP has, over the socket. */
+final class Calls {
+    private final Connection connection;
+    private final String operatorToken;
+
+    Calls(Connection connection, String operatorToken) {
+        this.connection = connection;
+        this.operatorToken = operatorToken;
+    }
+
+    /**
+     * The body of the answer; empty where it has none.
+     *
+     * @throws Failure with the daemon's own words, if it refuses
+     */
+    Json get(String path) throws Failure {
+        return call("GET", path);
+    }
+
+    Json delete(String path) throws Failure {
+        return call("DELETE", path);
+    }
+
+    /** The path of one session. */
+    static String session(String selector) {
+        return "/sessions/"
+                + URLEncoder.encode(selector, StandardCharsets.UTF_8).replace("+", "%20");
+    }
+
+    private Json call(String method, String path) throws Failure {
+        Map<String, @Nullable Object> request = new LinkedHashMap<>();
+        request.put("method", method);
+        request.put("path", path);
+        if (!operatorToken.isEmpty()) {
+            request.put("token", operatorToken);
+        }
+        if (!(connection.ask(new Frame.Call(new Json(request).compact())) instanceof Frame.Reply(String text))) {
+            throw connection.senseless("not a REPLY");
+        }
+        try {
+            Json reply = Json.parse(text);
+            Json body = reply.object("body");
+            if (reply.number("status", 0) / 100 != 2) {
+                throw new Failure(
+                        body.text(
+                                        "detail",
+                                        body.text(
+                                                "title", "the daemon refused with status " + reply.number("status", 0)))
+                                + (body.has("code") ? " (" + body.text("code", "") + ")" : ""),
+                        "");
+            }
+            return body;
+        } catch (IOException e) {
+            throw connection.senseless(String.valueOf(e.getMessage()));
+        }
+    }
+}

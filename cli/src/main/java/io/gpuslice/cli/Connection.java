@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import io.gpuslice.linux.LinuxException;
+import io.gpuslice.linux.UnixSocket;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.Decoded;
+import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
+import io.gpuslice.wire.ProtocolException;
+import java.io.IOException;
+import java.net.SocketTimeoutException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+
+/**
+ * A conversation with the daemon, one question at a time. No wait is unbounded: a stopped daemon must not hang a
+ * terminal.
+ */
+final class Connection implements AutoCloseable {
+    private final Path path;
+    private final UnixSocket socket;
+    private final Duration patience;
+    private int seq;
+
+    private Connection(Path path, UnixSocket socket, Duration patience) {
+        this.path = path;
+        this.socket = socket;
+        this.patience = patience;
+    }
+
+    /**
+     * Connects, and makes sure that whoever listens is the caller's own user or root: a token is sent to nobody else.
+     *
+     * @param uid the caller's own
+     * @param patience with a daemon that says nothing
+     * @throws IOException if nobody listens there, or nobody may connect
+     * @throws Failure if somebody else does
+     */
+    static Connection open(Path path, int uid, Duration patience) throws IOException, Failure {
+        UnixSocket socket = UnixSocket.connect(path, patience);
+        // Who listens is the kernel's word, taken when listen() was called; the file's owner could be anyone.
+        int peer = socket.peer().uid();
+        if (peer != uid && peer != 0) {
+            socket.close();
+            throw new Failure(
+                    "whoever listens at " + path + " is uid " + peer + ", neither you (uid " + uid + ") nor root",
+                    "nothing was sent; set GPUSLICE_IPC_SOCK to the socket of a daemon that you trust");
+        }
+        return new Connection(path, socket, patience);
+    }
+
+    /** Where the daemon listens; absolute. */
+    Path path() {
+        return path;
+    }
+
+    /**
+     * Sends a frame and awaits its answer.
+     *
+     * @throws Failure if the daemon refuses, leaves, is silent or makes no sense
+     */
+    Frame ask(Frame request) throws Failure {
+        try {
+            socket.write(ByteBuffer.wrap(FrameCodec.encode(request, ++seq)));
+            Decoded answer = receive();
+            // The answer to an earlier question, given up meanwhile, answers nothing now.
+            while (answer.seq() != seq) {
+                answer = receive();
+            }
+            if (answer.frame() instanceof Frame.ErrorFrame error) {
+                throw new Failure("the daemon refused: " + error.text() + " (" + error.code() + ")", "");
+            }
+            return answer.frame();
+        } catch (ProtocolException e) {
+            throw senseless(String.valueOf(e.getMessage()));
+        } catch (SocketTimeoutException e) {
+            throw new Failure(
+                    "the daemon at " + path + " did not answer " + request.type() + " within "
+                            + patience.toMillis() / 1000.0 + " s",
+                    "it may be stopped or overloaded: look at its process and its log, then try again");
+        } catch (IOException e) {
+            throw new Failure("the connection to the daemon broke: " + e.getMessage(), "try again");
+        }
+    }
+
+    /** For an answer that is none to what was asked. */
+    Failure senseless(String why) {
+        return new Failure(
+                "the daemon at " + path + " answered something that makes no sense: " + why,
+                "`gpuslice version` shows whether client and daemon are of the same release");
+    }
+
+    @Override
+    public void close() {
+        try {
+            socket.close();
+        } catch (LinuxException e) {
+            // Nothing was lost: every answer that matters has been read.
+        }
+    }
+
+    private Decoded receive() throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(Abi.Frame.SIZEOF);
+        socket.read(header);
+        ByteBuffer whole = ByteBuffer.allocate(FrameCodec.length(header.flip())).put(header);
+        socket.read(whole);
+        return FrameCodec.decode(whole.flip());
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import io.gpuslice.config.Locations;
+import io.gpuslice.linux.Exec;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the verbs know of the world around them.
+ *
+ * @param environ as whoever started us made it, byte for byte: the program's starting point
+ * @param home the installed tree, with {@code bin/} and {@code lib/}
+ * @param out data goes here and nothing else
+ * @param err talk goes here
+ */
+record Context(Environ environ, Map<String, String> environment, Path home, PrintStream out, PrintStream err) {
+    /**
+     * @throws Failure if this is no installed tree
+     */
+    static Context ofThisProcess(PrintStream out, PrintStream err) throws Failure {
+        String home = System.getProperty("gpuslice.home");
+        if (home == null) {
+            throw new Failure("nobody said where gpuslice is installed", "start it by its bin/gpuslice");
+        }
+        try {
+            Environ environ = Environ.ofThisProcess(Boolean.getBoolean("gpuslice.shielded"));
+            return new Context(
+                    environ, Map.copyOf(environ.asText()), Path.of(home).toAbsolutePath(), out, err);
+        } catch (IOException e) {
+            throw new Failure("cannot read this process's environment: " + e.getMessage(), "is /proc mounted?");
+        }
+    }
+
+    Locations locations() throws Failure {
+        try {
+            return new Locations(environment, (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid"));
+        } catch (IOException e) {
+            throw new Failure("cannot tell which user this is: " + e.getMessage(), "is /proc mounted?");
+        }
+    }
+
+    /** Id of the session that this process runs in. */
+    Optional<String> session() {
+        return variable("GPUSLICE_SESSION");
+    }
+
+    /** The operator's token. Inside a session that variable holds the session's own, which opens nothing else. */
+    String operatorToken() {
+        return session().isPresent() ? "" : variable("GPUSLICE_IPC_TOKEN").orElse("");
+    }
+
+    /** Where programs are looked for. */
+    String path() {
+        return ProgramPath.orDefault(environment.getOrDefault("PATH", ""));
+    }
+
+    /** What the JVM forgot of the process it was started in; the launcher has told it. */
+    Exec.Origin origin() {
+        return new Exec.Origin(Long.parseUnsignedLong(System.getProperty("gpuslice.ignored-signals", "0"), 16), -1);
+    }
+
+    /** The library that keeps the limit inside a program. */
+    Path library() {
+        return home.resolve("lib/libgpuslice.so");
+    }
+
+    /** For people, on stderr. */
+    void say(String message) {
+        say(err, message);
+    }
+
+    /** The same, where there is no context yet. */
+    static void say(PrintStream err, String message) {
+        err.println("gpuslice: " + message);
+    }
+
+    /** Whether stdout may be coloured. */
+    boolean colourOnOut() {
+        return isTerminal(1) && variable("NO_COLOR").isEmpty() && !"dumb".equals(environment.get("TERM"));
+    }
+
+    private Optional<String> variable(String name) {
+        return Optional.ofNullable(environment.get(name)).filter(value -> !value.isEmpty());
+    }
+
+    // System.console() would load a line editor; the name of the open file says the same.
+    private static boolean isTerminal(int descriptor) {
+        try {
+            String file = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor))
+                    .toString();
+            return file.startsWith("/dev/pts/") || file.startsWith("/dev/tty") || file.equals("/dev/console");
+        } catch (IOException e) {
+            return false;
+        }
+    }
+}

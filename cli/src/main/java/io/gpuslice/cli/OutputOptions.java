@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+/**
+ * How something is to be shown.
+ *
+ * @param json for machines, else a table for people
+ * @param quiet ids alone, and no notes
+ */
+record OutputOptions(boolean json, boolean quiet) {}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import io.gpuslice.config.Durations;
+import io.gpuslice.config.Sizes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Sessions for people. */
+final class SessionText {
+    private SessionText() {}
+
+    /** A line a session. */
+    static Table table(List<Json> sessions) {
+        Table table = new Table("ID", "NAME", "STATE", ">LIMIT", ">USED", ">CREDIT", ">PROCS", ">TTL", "COMMAND");
+        for (Json session : sessions) {
+            table.row(
+                    session.text("id", "?"),
+                    session.text("name", "").isEmpty() ? "-" : session.text("name", ""),
+                    session.text("state", "?"),
+                    limit(session),
+                    size(session, "used_bytes"),
+                    size(session, "credit_bytes"),
+                    Integer.toString(session.objects("processes").size()),
+                    ttl(session),
+                    command(session));
+        }
+        return table;
+    }
+
+    /** All about one, in sections. */
+    static String sections(Json session) {
+        Table head = new Table("", "");
+        head.row("session", session.text("id", "?"));
+        head.row("name", session.text("name", "").isEmpty() ? "-" : session.text("name", ""));
+        head.row("state", session.text("state", "?") + flags(session));
+        head.row("owner", "uid " + session.text("uid", "?"));
+        head.row("created", session.text("created_at", "?"));
+        head.row("ttl left", ttl(session));
+        head.row("limit", limit(session));
+        head.row("used", size(session, "used_bytes"));
+        head.row("credit", size(session, "credit_bytes"));
+        StringBuilder text = new StringBuilder(head.body());
+
+        Table devices = new Table("DEVICE", "UUID", ">LIMIT", ">USED", ">CREDIT");
+        for (Json device : session.objects("devices")) {
+            devices.row(
+                    device.text("index", "-"),
+                    device.text("uuid", "?"),
+                    size(device, "limit_bytes"),
+                    size(device, "used_bytes"),
+                    size(device, "credit_bytes"));
+        }
+        section(text, "no device touched yet", devices);
+
+        Table processes = new Table(">PID", ">UID", ">USED", ">CHARGE", "PAGE", "SINCE", "COMMAND");
+        for (Json process : session.objects("processes")) {
+            processes.row(
+                    process.text("pid", "?"),
+                    process.text("uid", "?"),
+                    size(process, "used_bytes"),
+                    size(process, "charge_bytes"),
+                    process.text("page", "?"),
+                    process.text("since", "?"),
+                    process.text("command", "?"));
+        }
+        section(text, "no process has touched a GPU", processes);
+
+        List<String> counters = new ArrayList<>();
+        session.object("counters").members().forEach((name, count) -> counters.add(name + " " + count));
+        if (!counters.isEmpty()) {
+            text.append('\n').append(String.join(", ", counters)).append('\n');
+        }
+        return text.toString();
+    }
+
+    private static void section(StringBuilder text, String ifEmpty, Table table) {
+        text.append('\n').append(table.isEmpty() ? ifEmpty + "\n" : table.toString());
+    }
+
+    private static String flags(Json session) {
+        return (session.is("strict") ? ", strict" : "") + (session.is("keep") ? ", kept" : "");
+    }
+
+    private static String size(Json of, String name) {
+        return of.has(name) ? Sizes.format(Math.max(0, of.number(name, 0))) : "-";
+    }
+
+    /** A limit is meant for each device: where all have the same, that is what was typed and what people look for. */
+    private static String limit(Json session) {
+        List<Json> devices = session.objects("devices");
+        boolean same = devices.stream()
+                        .map(device -> size(device, "limit_bytes"))
+                        .distinct()
+                        .count()
+                == 1;
+        return same && devices.size() > 1
+                ? devices.size() + " × " + size(devices.getFirst(), "limit_bytes")
+                : size(session, "limit_bytes");
+    }
+
+    private static String ttl(Json session) {
+        return session.has("ttl_left_seconds")
+                ? Durations.format(Duration.ofSeconds(session.number("ttl_left_seconds", 0)))
+                : "-";
+    }
+
+    // The leader is known from the start, its command line from its first use of a GPU.
+    private static String command(Json session) {
+        Json leader = session.object("leader");
+        if (leader.has("command")) {
+            return leader.text("command", "");
+        }
+        List<Json> processes = session.objects("processes");
+        if (!processes.isEmpty()) {
+            return processes.getFirst().text("command", "-");
+        }
+        return leader.has("pid") ? "(pid " + leader.text("pid", "?") + ")" : "-";
+    }
+}

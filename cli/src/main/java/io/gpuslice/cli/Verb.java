@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * The verbs: what may be typed, and what then happens. Built by calls rather than by annotations, which picocli would
+ * have to read by reflection at each start: that alone took longer than all else that `run` does in Java.
+ */
+enum Verb {
+    RUN(
+            "Runs a program under a limit.",
+            "Opens a session and becomes the program: pid, signals, terminal and exit code are the program's own."),
+    EXEC(
+            "Runs another program in an existing session.",
+            "It shares the session's limit with the programs that are there."),
+    CREATE("Opens a session without a program.", "It lasts until `gpuslice rm`; `gpuslice exec` runs programs in it."),
+    PS("Lists the sessions.", ""),
+    INSPECT("Shows all about one session.", ""),
+    RM("Ends sessions.", "One with living processes is left alone, unless forced."),
+    VERSION("Shows the versions of this program and of the daemon.", ""),
+    INFO("Shows where the daemon is and how it is set up.", "");
+
+    private static final Map<String, Verb> BY_NAME =
+            Arrays.stream(values()).collect(Collectors.toMap(Verb::typedName, Function.identity()));
+
+    private final String header;
+    private final String description;
+
+    Verb(String header, String description) {
+        this.header = header;
+        this.description = description;
+    }
+
+    static Optional<Verb> named(String name) {
+        return Optional.ofNullable(BY_NAME.get(name));
+    }
+
+    /** As people write it. */
+    String typedName() {
+        return name().toLowerCase(Locale.ROOT);
+    }
+
+    /** Whether exit codes below 125 are the program's. */
+    boolean becomesProgram() {
+        return this == RUN || this == EXEC;
+    }
+
+    /** What may be typed after it. */
+    CommandSpec spec() {
+        CommandSpec spec = CommandSpec.create().name(typedName()).addOption(help());
+        spec.usageMessage().header(header).description(description);
+        return switch (this) {
+            case RUN ->
+                program(opening(spec))
+                        .addOption(flag("Keep the session when its last process has ended.", "--keep"))
+                        .addPositional(positional("CMD", "0..*", "The program and its arguments."));
+            case EXEC ->
+                program(spec)
+                        .addOption(flag("No warnings.", "-q", "--quiet"))
+                        .addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."))
+                        .addPositional(positional("CMD", "1..*", "The program and its arguments."));
+            case CREATE -> opening(spec).addOption(format("table (the id) or json."));
+            case INSPECT ->
+                showing(spec).addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."));
+            case RM ->
+                spec.addOption(flag("End its processes first: SIGTERM, and after 10 s SIGKILL.", "-f", "--force"))
+                        .addOption(flag("Do not print the ids of what was ended.", "-q", "--quiet"))
+                        .addPositional(positional("SESSION", "0..*", "Ids, starts of them, or names."));
+            case PS, VERSION, INFO -> showing(spec);
+        };
+    }
+
+    /**
+     * Does it.
+     *
+     * @return the exit code; RUN and EXEC do not return
+     */
+    int perform(Context context, ParseResult parsed) throws Failure {
+        Typed typed = new Typed(parsed);
+        return switch (this) {
+            case RUN -> launch(context, typed).run(typed.opening(), typed.is("--keep"), typed.positionals());
+            case EXEC -> launch(context, typed).exec(typed.positionals());
+            case CREATE -> new SessionVerbs(context).create(typed.opening(), typed.output());
+            case PS -> new SessionVerbs(context).ps(typed.output());
+            case INSPECT ->
+                new SessionVerbs(context).inspect(typed.positionals().getFirst(), typed.output());
+            case RM -> new SessionVerbs(context).rm(typed.positionals(), typed.is("--force"), typed.is("--quiet"));
+            case VERSION -> new AboutVerbs(context).version(typed.output());
+            case INFO -> new AboutVerbs(context).info(typed.output());
+        };
+    }
+
+    private static Launch launch(Context context, Typed typed) {
+        return new Launch(context, typed.all("--gpus"), typed.is("--force"), typed.is("--quiet"));
+    }
+
+    /** What was typed. */
+    private record Typed(ParseResult parsed) {
+        boolean is(String flag) {
+            return parsed.matchedOptionValue(flag, false);
+        }
+
+        Optional<String> value(String option) {
+            return Optional.ofNullable(parsed.matchedOptionValue(option, null));
+        }
+
+        List<String> all(String option) {
+            return parsed.matchedOptionValue(option, List.of());
+        }
+
+        /** Of all positional parameters, in order. */
+        List<String> positionals() {
+            return parsed.matchedPositionals().stream()
+                    .flatMap(positional -> positional.stringValues().stream())
+                    .toList();
+        }
+
+        OpenOptions opening() {
+            return new OpenOptions(
+                    value("--limit"),
+                    value("--name").orElse(""),
+                    value("--ttl"),
+                    is("--strict"),
+                    is("--outside"),
+                    is("--quiet"));
+        }
+
+        OutputOptions output() {
+            return new OutputOptions(parsed.matchedOptionValue("--format", Format.table) == Format.json, is("--quiet"));
+        }
+    }
+
+    /** Constants as typed. */
+    enum Format {
+        table,
+        json
+    }
+
+    static OptionSpec help() {
+        return OptionSpec.builder("-h", "--help")
+                .usageHelp(true)
+                .description("Print this help and exit.")
+                .build();
+    }
+
+    private static CommandSpec opening(CommandSpec spec) {
+        return spec.addOption(value(
+                        "SIZE",
+                        "What the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).",
+                        "--limit"))
+                .addOption(value("NAME", "A name for the session, beside its id.", "--name"))
+                .addOption(value("DURATION", "After this long (90s, 2h, 1h30m) new memory is refused.", "--ttl"))
+                .addOption(flag("Decide every single allocation in the daemon, and audit every free.", "--strict"))
+                .addOption(flag("Inside a session: open another one beside it, instead of refusing.", "--outside"))
+                .addOption(flag("No warnings; of `create` the id alone.", "-q", "--quiet"));
+    }
+
+    private static CommandSpec program(CommandSpec spec) {
+        return spec.addOption(OptionSpec.builder("--gpus")
+                        .type(List.class)
+                        .auxiliaryTypes(String.class)
+                        .splitRegex(",")
+                        .paramLabel("GPU")
+                        .description("The GPUs the program sees: indexes as nvidia-smi counts, or UUIDs.")
+                        .build())
+                .addOption(flag("Run it even if it cannot be limited (UNENFORCED), instead of refusing.", "--force"));
+    }
+
+    private static CommandSpec showing(CommandSpec spec) {
+        return spec.addOption(format("table (for people) or json (sizes in bytes)."))
+                .addOption(flag("Ids alone, and no notes.", "-q", "--quiet"));
+    }
+
+    private static OptionSpec format(String description) {
+        return OptionSpec.builder("--format")
+                .type(Format.class)
+                .paramLabel("FORMAT")
+                .description(description)
+                .build();
+    }
+
+    private static OptionSpec flag(String description, String... names) {
+        return OptionSpec.builder(names[0], Arrays.copyOfRange(names, 1, names.length))
+                .type(boolean.class)
+                .description(description)
+                .build();
+    }
+
+    private static OptionSpec value(String label, String description, String name) {
+        return OptionSpec.builder(name)
+                .type(String.class)
+                .paramLabel(label)
+                .description(description)
+                .build();
+    }
+
+    private static PositionalParamSpec positional(String label, String index, String description) {
+        boolean many = index.endsWith("*");
+        return PositionalParamSpec.builder()
+                .index(index)
+                .arity(many ? "1..*" : "1")
+                .required(true)
+                .type(many ? List.class : String.class)
+                .auxiliaryTypes(String.class)
+                .paramLabel(label)
+                .description(description)
+                .build();
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class SessionTextTest {
+    static final String SESSION = """
+            {"id":"0123456789abcdef","name":"train","state":"ACTIVE","uid":1000,
+             "leader":{"pid":42,"command":"python train.py"},"created_at":"2026-11-22T10:00:00Z","ttl_left_seconds":5400,
+             "strict":true,"keep":false,"limit_bytes":8589934592,"used_bytes":134217728,"charge_bytes":268435456,
+             "credit_bytes":134217728,
+             "devices":[{"uuid":"GPU-aa","index":0,"limit_bytes":8589934592,"used_bytes":134217728,"charge_bytes":268435456,
+               "credit_bytes":134217728}],
+             "processes":[{"pid":42,"uid":1000,"command":"python train.py","since":"2026-11-22T10:00:01Z",
+               "used_bytes":134217728,"charge_bytes":268435456,"page":"ok"}],
+             "counters":{"allocations":7,"frees":3,"denials":1}}""";
+    private static final String IDLE =
+            "{\"id\":\"ff\",\"name\":\"\",\"state\":\"EXPIRED\",\"leader\":{\"pid\":7},\"limit_bytes\":1048576,"
+                    + "\"used_bytes\":0,\"credit_bytes\":0,\"ttl_left_seconds\":null,\"devices\":[],\"processes\":[]}";
+
+    @Test
+    void aSessionIsALine() throws Exception {
+        assertThat(SessionText.table(List.of(Json.parse(SESSION), Json.parse(IDLE)))
+                        .toString())
+                .isEqualTo("""
+                        ID                NAME   STATE      LIMIT       USED     CREDIT  PROCS    TTL  COMMAND
+                        0123456789abcdef  train  ACTIVE   8.0 GiB  128.0 MiB  128.0 MiB      1  1h30m  python train.py
+                        ff                -      EXPIRED  1.0 MiB        0 B        0 B      0      -  (pid 7)
+                        """);
+    }
+
+    @Test
+    void aLimitThatAllDevicesHaveIsShownOnceWithTheirNumber() throws Exception {
+        String two =
+                "{\"id\":\"ff\",\"limit_bytes\":2097152,\"devices\":[{\"limit_bytes\":1048576},{\"limit_bytes\":1048576}]}";
+        String unequal =
+                "{\"id\":\"ff\",\"limit_bytes\":3145728,\"devices\":[{\"limit_bytes\":1048576},{\"limit_bytes\":2097152}]}";
+
+        assertThat(SessionText.table(List.of(Json.parse(two))).toString()).contains("2 × 1.0 MiB");
+        assertThat(SessionText.table(List.of(Json.parse(unequal))).toString()).contains("3.0 MiB");
+    }
+
+    @Test
+    void noSessionIsAnEmptyTable() {
+        assertThat(SessionText.table(List.of()).toString())
+                .isEqualTo("ID  NAME  STATE  LIMIT  USED  CREDIT  PROCS  TTL  COMMAND\n");
+    }
+
+    @Test
+    void oneSessionIsShownInSections() throws Exception {
+        assertThat(SessionText.sections(Json.parse(SESSION))).isEqualTo("""
+                        session   0123456789abcdef
+                        name      train
+                        state     ACTIVE, strict
+                        owner     uid 1000
+                        created   2026-11-22T10:00:00Z
+                        ttl left  1h30m
+                        limit     8.0 GiB
+                        used      128.0 MiB
+                        credit    128.0 MiB
+
+                        DEVICE  UUID      LIMIT       USED     CREDIT
+                        0       GPU-aa  8.0 GiB  128.0 MiB  128.0 MiB
+
+                        PID   UID       USED     CHARGE  PAGE  SINCE                 COMMAND
+                         42  1000  128.0 MiB  256.0 MiB  ok    2026-11-22T10:00:01Z  python train.py
+
+                        allocations 7, frees 3, denials 1
+                        """);
+        assertThat(SessionText.sections(Json.parse(IDLE))).contains("no device touched yet");
+    }
+
+    @Test
+    void aProgramsNameCannotPlayWithTheTerminal() {
+        Table table = new Table("COMMAND");
+        table.row("evil\033[2J\nname");
+        assertThat(table.toString()).isEqualTo("COMMAND\nevil?[2J?name\n");
+    }
+
+    @Test
+    void whatADaemonDoesNotSayIsNoFailure() throws Exception {
+        assertThat(SessionText.sections(Json.parse("{}"))).contains("session   ?");
+        assertThat(SessionText.table(List.of(Json.parse("{}"))).toString()).contains("?");
+    }
+}

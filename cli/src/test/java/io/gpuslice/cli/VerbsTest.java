@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.Frame;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The verbs that show and change sessions, as a shell sees them. */
+class VerbsTest {
+    private static final String SESSION = SessionTextTest.SESSION.replace("\n", "");
+
+    @TempDir
+    static Path directory;
+
+    private static Installation gpuslice;
+
+    @TempDir
+    Path here;
+
+    private FakeDaemon daemon;
+
+    @BeforeAll
+    static void install() throws IOException, InterruptedException {
+        gpuslice = Installation.at(directory.resolve("tree"));
+    }
+
+    @BeforeEach
+    void startDaemon() throws IOException {
+        daemon = new FakeDaemon(here.resolve("d.sock"));
+        daemon.bodies.put("GET /sessions", ok("{\"sessions\":[" + SESSION + "]}"));
+        for (String selector : List.of(FakeDaemon.ID, "train")) {
+            daemon.bodies.put("GET /sessions/" + selector, ok(SESSION));
+        }
+        gpuslice.environment.clear();
+        gpuslice.environment.put("GPUSLICE_IPC_SOCK", daemon.socket.toString());
+    }
+
+    @AfterEach
+    void stopDaemon() throws IOException {
+        daemon.close();
+    }
+
+    private static String ok(String body) {
+        return "{\"status\":200,\"body\":" + body + "}";
+    }
+
+    @Test
+    void psListsSessions() throws Exception {
+        Installation.Result result = gpuslice.gpuslice("ps");
+        assertThat(result.text().lines())
+                .hasSize(2)
+                .anyMatch(line -> line.contains("train") && line.contains("8.0 GiB"));
+        assertThat(result.err()).isEmpty();
+        assertThat(gpuslice.gpuslice("ps", "-q").text()).isEqualTo(FakeDaemon.ID + "\n");
+    }
+
+    @Test
+    void psInJsonHasBytes() throws Exception {
+        String text = gpuslice.gpuslice("ps", "--format", "json").text();
+        Json first = Json.parse("{\"all\":" + text + "}").objects("all").getFirst();
+        assertThat(first).isEqualTo(Json.parse(SESSION));
+        assertThat(first.objects("devices").getFirst().number("used_bytes", -1)).isEqualTo(134217728);
+    }
+
+    @Test
+    void psWithoutADaemonIsEmptyAndSaysWhy() throws Exception {
+        daemon.close();
+        Installation.Result result = gpuslice.gpuslice("ps");
+        assertThat(result.status()).isZero();
+        assertThat(result.text().lines()).hasSize(1);
+        assertThat(result.err()).contains("no daemon is running").contains(daemon.socket.toString());
+        assertThat(gpuslice.gpuslice("ps", "--format=json", "-q").text()).isEqualTo("[]\n");
+    }
+
+    @Test
+    void inspectShowsOneSessionAsSectionsOrJson() throws Exception {
+        assertThat(gpuslice.gpuslice("inspect", "train").text())
+                .contains("session   " + FakeDaemon.ID)
+                .contains("python train.py");
+        assertThat(Json.parse(gpuslice.gpuslice("inspect", "train", "--format", "json")
+                        .text()))
+                .isEqualTo(Json.parse(SESSION));
+    }
+
+    @Test
+    void anUnknownSessionIsExitCode1WithTheDaemonsWords() throws Exception {
+        Installation.Result result = gpuslice.gpuslice("inspect", "nobody");
+        assertThat(result.status()).isEqualTo(1);
+        assertThat(result.err()).isEqualTo("gpuslice: there is no GET /sessions/nobody (SESSION_UNKNOWN)\n");
+    }
+
+    @Test
+    void theOperatorsTokenGoesWithACall() throws Exception {
+        gpuslice.environment.put("GPUSLICE_IPC_TOKEN", "secret");
+        gpuslice.gpuslice("ps");
+        assertThat(daemon.asked(Frame.Call.class))
+                .containsExactly(new Frame.Call("{\"method\":\"GET\",\"path\":\"/sessions\",\"token\":\"secret\"}"));
+    }
+
+    @Test
+    void rmEndsWhatItCanAndSaysWhatItCannot() throws Exception {
+        daemon.bodies.put("DELETE /sessions/" + FakeDaemon.ID, ok("{\"id\":\"x\"}"));
+        Installation.Result result = gpuslice.gpuslice("rm", "nobody", "train");
+        assertThat(result.status()).isEqualTo(1);
+        assertThat(result.text()).isEqualTo(FakeDaemon.ID + "\n");
+        assertThat(result.err()).contains("nobody: there is no GET /sessions/nobody");
+    }
+
+    @Test
+    void rmOfALiveSessionIsRefusedWithWhoLivesUnlessForced() throws Exception {
+        daemon.bodies.put(
+                "DELETE /sessions/" + FakeDaemon.ID,
+                "{\"status\":409,\"body\":{\"detail\":\"2 processes live: 42, 43; rm --force ends them\",\"code\":\"FORBIDDEN\"}}");
+        daemon.bodies.put("DELETE /sessions/" + FakeDaemon.ID + "?force=true", ok("{}"));
+        Installation.Result refused = gpuslice.gpuslice("rm", "train");
+        assertThat(refused.status()).isEqualTo(1);
+        assertThat(refused.err()).contains("2 processes live: 42, 43");
+        assertThat(gpuslice.gpuslice("rm", "train", "--force").status()).isZero();
+    }
+
+    @Test
+    void createOpensASessionWithoutALeader() throws Exception {
+        Installation.Result result = gpuslice.gpuslice("create", "--limit", "8GB", "--name", "train");
+        assertThat(result.text()).isEqualTo(FakeDaemon.ID + "\n");
+        assertThat(result.err()).contains("gpuslice exec " + FakeDaemon.ID);
+        assertThat(daemon.asked)
+                .containsExactly(new Frame.Open("", "8GB", "train", 0, Abi.FLAG_NO_LEADER | Abi.FLAG_KEEP));
+        Installation.Result quiet = gpuslice.gpuslice("create", "-q", "--limit", "8GB");
+        assertThat(quiet.text()).isEqualTo(FakeDaemon.ID + "\n");
+        assertThat(quiet.err()).isEmpty();
+        assertThat(Json.parse(gpuslice.gpuslice("create", "-q", "--limit", "8GB", "--format", "json")
+                        .text()))
+                .isEqualTo(Json.parse(SESSION));
+    }
+
+    @Test
+    void insideASessionOnlyThatOneIsSeen() throws Exception {
+        gpuslice.environment.put("GPUSLICE_SESSION", "ff00");
+        gpuslice.environment.put("GPUSLICE_IPC_TOKEN", "the session's own");
+        assertThat(gpuslice.gpuslice("ps", "-q").text()).isEmpty();
+        assertThat(gpuslice.gpuslice("inspect", "train").err()).contains("no other can be seen");
+        assertThat(gpuslice.gpuslice("rm", "train").status()).isEqualTo(1);
+        assertThat(gpuslice.gpuslice("create", "--limit", "8GB").status()).isEqualTo(2);
+        assertThat(gpuslice.gpuslice("exec", "train", "--", "true").status()).isEqualTo(125);
+        assertThat(daemon.asked(Frame.Call.class))
+                .isNotEmpty()
+                .noneMatch(call -> call.json().contains("token") || call.json().contains("DELETE"));
+    }
+
+    @Test
+    void versionShowsBothSides() throws Exception {
+        daemon.bodies.put("GET /info", ok("{\"version\":\"9.8\",\"protocol\":\"1.7\"}"));
+        daemon.bodies.put("GET /devices", ok("{\"devices\":[]}"));
+        assertThat(gpuslice.gpuslice("version").text())
+                .contains("protocol " + Abi.ABI_MAJOR + "." + Abi.ABI_MINOR)
+                .contains("gpusliced 9.8, protocol 1.7");
+        Json json = Json.parse(gpuslice.gpuslice("version", "--format", "json").text());
+        assertThat(json.object("daemon").text("version", "")).isEqualTo("9.8");
+        daemon.close();
+        assertThat(gpuslice.gpuslice("version").text()).contains("gpusliced is not running");
+    }
+
+    @Test
+    void infoShowsClientDaemonAndDevices() throws Exception {
+        daemon.bodies.put("GET /info", ok("{\"version\":\"9.8\",\"state_directory\":\"/s\"}"));
+        daemon.bodies.put("GET /devices", ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\"}]}"));
+        assertThat(gpuslice.gpuslice("info").text())
+                .containsPattern("client home +" + gpuslice.home)
+                .containsPattern("daemon state_directory +/s")
+                .containsPattern("daemon devices 0 uuid +GPU-aa");
+        daemon.close();
+        Installation.Result without = gpuslice.gpuslice("info");
+        assertThat(without.status()).isEqualTo(1);
+        assertThat(without.text()).contains("client home");
+        assertThat(without.err()).contains("no daemon is running");
+    }
+
+    @Test
+    void typingErrorsAreExitCode2AndSayWhatWasMeant() throws Exception {
+        Installation.Result verb = gpuslice.gpuslice("isnpect", "x");
+        assertThat(verb.status()).isEqualTo(2);
+        assertThat(verb.err())
+                .isEqualTo("gpuslice: there is no verb \"isnpect\"\n  did you mean inspect? see `gpuslice --help`\n");
+        assertThat(gpuslice.gpuslice("ps", "--fromat", "json").err()).contains("did you mean --format?");
+        assertThat(gpuslice.gpuslice("ps", "x").err()).contains("\"x\" is one argument too many");
+        assertThat(gpuslice.gpuslice("ps", "--format", "yaml").err()).contains("[table, json]");
+        assertThat(gpuslice.gpuslice("rm").err()).contains("missing: SESSION");
+        assertThat(gpuslice.gpuslice().status()).isEqualTo(2);
+        assertThat(gpuslice.gpuslice().err()).contains("no verb given; there are run, exec, create, ps");
+    }
+
+    @Test
+    void helpGoesToStdout() throws Exception {
+        Installation.Result all = gpuslice.gpuslice("--help");
+        assertThat(all.status()).isZero();
+        for (Verb verb : Verb.values()) {
+            assertThat(all.text()).contains("  " + verb.typedName() + " ");
+            Installation.Result one = gpuslice.gpuslice(verb.typedName(), "--help");
+            assertThat(one.status()).isZero();
+            assertThat(one.text()).contains("Usage: gpuslice " + verb.typedName());
+            assertThat(one.err()).isEmpty();
+        }
+    }
+}
