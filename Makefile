@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The front door. Java is built by Maven, C by the Makefiles beside it; this one puts the pieces together.
+# Paths handed to the other Makefiles are relative, so that a checkout at a path with blanks works.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TREE := build/gpuslice
+FAKECUDA := build/fakecuda
+PROGRAMS := build/programs
+
+# The modules that end up in the tree; `it` is built by `make test`.
+SHIPPED := config wire linux actors persistence http daemon picocli-recompiled cli
+# Folders are listed too: theirs is the time stamp that changes when a file is deleted.
+JAVA_INPUTS := pom.xml $(wildcard .mvn/*) $(SHIPPED:=/pom.xml) \
+    $(shell find $(wildcard $(SHIPPED:=/src/main)) 2> /dev/null)
+
+JDK := $(shell tools/find-jdk 2> /dev/null)
+
+.PHONY: help
+help: ## this list
+	@echo 'make …'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+.PHONY: build
+build: build/.tree interposer launcher fakecuda programs ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
+
+.PHONY: test
+test: build ## everything: C and Java unit tests, integration tests with real processes
+	@tools/run-tests
+
+.PHONY: demo
+demo: build ## the product at work on the simulated GPU, in under a minute
+	@python3 it/demo/demo.py "$(CURDIR)"
+
+# The model lives with the domain's tests, which run its quick scenarios; here it prints what it visits.
+# `make model MODEL=thorough` takes the large ones too.
+MODEL := quick
+MODEL_CLASSES := actors/target/test-classes:actors/target/classes
+.PHONY: model
+model: | tools-found ## the charge protocol, every interleaving
+	@tools/mvn --quiet -DskipTests --projects actors --also-make test-compile
+	@"$(JDK)/bin/java" -cp $(MODEL_CLASSES) io.gpuslice.model.ModelMain $(MODEL)
+
+.PHONY: bench
+bench: build ## what a charge, a reclaim and a start cost, beside the same machine without gpuslice
+	@bench/run
+
+.PHONY: fmt
+fmt: | tools-found ## formats the Java sources as `make test` wants them
+	@tools/mvn --quiet spotless:apply
+
+.PHONY: clean
+clean: ## removes what a build leaves behind
+	rm -rf build target */target
+
+# --- the parts
+
+.PHONY: tools-found
+tools-found:
+	@tools/install-deps build --check
+
+.PHONY: interposer launcher fakecuda programs
+interposer: | tools-found
+	@$(MAKE) --silent -C interposer OUT=../$(TREE)/lib
+
+launcher: | tools-found
+	@$(MAKE) --silent -C cli/launcher OUT=../../$(TREE)/bin
+
+fakecuda: | tools-found
+	@$(MAKE) --silent -C it/fakecuda OUT=../../$(FAKECUDA)
+
+programs: fakecuda
+	@$(MAKE) --silent -C it/programs OUT=../../$(PROGRAMS) FAKECUDA=../../$(FAKECUDA)
+
+# Maven takes seconds to find out that it has nothing to do, so it is asked only when an input is newer.
+build/.jars: $(JAVA_INPUTS) | tools-found
+	@mkdir -p $(@D)
+	@rm -rf cli/target/lib daemon/target/lib
+	tools/mvn --quiet -Dmaven.test.skip=true --projects cli,daemon --also-make package
+	@touch $@
+
+# The C parts go first because the training run of the start-up caches starts a program with them.
+build/.tree: build/.jars tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher
+	tools/assemble $(TREE)
+	@touch $@
+
+# Start-up caches are good for one exact JDK.
+ifneq ($(JDK),$(shell cat $(TREE)/lib/java-home 2> /dev/null))
+build/.tree: another-jdk
+.PHONY: another-jdk
+another-jdk:
+endif

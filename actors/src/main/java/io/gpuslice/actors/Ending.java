@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.domain.Change;
+import io.gpuslice.domain.Decisions;
+import io.gpuslice.domain.Member;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.SessionState;
+import io.gpuslice.wire.Abi;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
+
+/** How a session ends: by itself when nobody is left, or because somebody asks. What that takes, {@link Vigil} knows. */
+final class Ending {
+
+    private static final Duration REMINDER = Duration.ofSeconds(1);
+
+    private final SessionScope scope;
+    private final TimerScheduler<Session.Command> timers;
+
+    Ending(SessionScope scope, TimerScheduler<Session.Command> timers) {
+        this.scope = scope;
+        this.timers = timers;
+    }
+
+    ReplyEffect<SessionEvent, Books> remove(Session.Remove remove) {
+        scan(new Vigil.Scan.ForRemoval(remove.request()));
+        return scope.effects().noReply();
+    }
+
+    ReplyEffect<SessionEvent, Books> scanned(Books books, Session.Scanned scanned) {
+        List<ProcessId> members =
+                books.ledger().members().stream().map(Member::process).toList();
+        return switch (scope.vigil().scanned(scanned.scan(), scanned.found(), members)) {
+            case Vigil.Next.Close close -> close(books);
+            case Vigil.Next.Wait wait -> {
+                wait.watch().forEach(scope::watch);
+                yield scope.effects().noReply();
+            }
+            case Vigil.Next.Grace grace -> {
+                timers.startSingleTimer(
+                        Vigil.Timer.GRACE,
+                        new Session.TimeIsUp(Vigil.Timer.GRACE),
+                        scope.settings().endGrace());
+                yield scope.effects().noReply();
+            }
+            case Vigil.Next.End end -> {
+                end.processes().forEach(scope::watch);
+                tellToEnd(end);
+                yield scope.effects().noReply();
+            }
+        };
+    }
+
+    private void tellToEnd(Vigil.Next.End end) {
+        timers.startSingleTimer(
+                end.next(), new Session.TimeIsUp(end.next()), scope.settings().killGrace());
+        scope.ports().blocking().execute(() -> {
+            for (ProcessId process : end.processes()) {
+                try {
+                    scope.ports().processes().end(process, end.urgency());
+                } catch (IOException e) {
+                    scope.self().tell(new Session.Failure("ending " + process, e));
+                }
+            }
+        });
+    }
+
+    ReplyEffect<SessionEvent, Books> timeIsUp(Books books, Vigil.Timer timer) {
+        switch (timer) {
+            case GRACE -> consider(books, new Vigil.Scan.AfterGrace());
+            case KILL -> scan(new Vigil.Scan.ForKill());
+            case GIVE_UP -> scope.vigil().giveUp();
+            case ANNOUNCE -> scope.report(new Sessions.Ended(scope.terms().id()));
+        }
+        return scope.effects().noReply();
+    }
+
+    /** To be called whenever somebody is gone: perhaps nobody is left. */
+    void consider(Books books) {
+        if (books.ledger().state() == SessionState.CLOSED) {
+            announceEnd();
+        } else {
+            consider(books, new Vigil.Scan.First());
+        }
+    }
+
+    private void consider(Books books, Vigil.Scan scan) {
+        // One that was opened for nobody in particular waits for somebody, until its time is over; a kept one for ever.
+        boolean ends = !scope.terms().has(Abi.FLAG_KEEP)
+                && (!scope.terms().has(Abi.FLAG_NO_LEADER) || scope.terms().expired());
+        if (books.ledger().members().isEmpty()
+                && scope.vigil().isOver()
+                && (ends || scope.vigil().isRemoving())) {
+            scan(scan);
+        }
+    }
+
+    private void scan(Vigil.Scan scan) {
+        SessionId id = scope.terms().id();
+        scope.pipe(
+                () -> new Session.Scanned(scan, scope.ports().processes().inSession(id)),
+                "the processes of session " + id);
+    }
+
+    private ReplyEffect<SessionEvent, Books> close(Books books) {
+        Change change = Decisions.close(books.ledger(), scope.pages());
+        return scope.persist(SessionScope.booked(change))
+                .thenRun(after -> {
+                    scope.pages().write(change.writes());
+                    announceEnd();
+                })
+                .thenNoReply();
+    }
+
+    /** Said again until it is heard: the list's own journal may fail. */
+    private void announceEnd() {
+        scope.report(new Sessions.Ended(scope.terms().id()));
+        timers.startTimerWithFixedDelay(Vigil.Timer.ANNOUNCE, new Session.TimeIsUp(Vigil.Timer.ANNOUNCE), REMINDER);
+    }
+
+    ReplyEffect<SessionEvent, Books> stop() {
+        scope.vigil().removed();
+        return scope.effects().stop().thenNoReply();
+    }
+}

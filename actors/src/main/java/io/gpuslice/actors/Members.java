@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.actors.SessionEvent.Admitted;
+import io.gpuslice.actors.SessionEvent.Departed;
+import io.gpuslice.actors.page.Pages.MemberPage;
+import io.gpuslice.domain.Change;
+import io.gpuslice.domain.Decisions;
+import io.gpuslice.domain.Joining;
+import io.gpuslice.domain.LedgerEvent;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Status;
+import io.gpuslice.wire.ErrorCode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.event.Level;
+
+/** How processes become members of a session, and cease to be. */
+final class Members {
+
+    private final SessionScope scope;
+    private final Ending ending;
+
+    Members(SessionScope scope, Ending ending) {
+        this.scope = scope;
+        this.ending = ending;
+    }
+
+    ReplyEffect<SessionEvent, Books> hello(Books books, Session.Hello hello) {
+        Optional<Access.Refusal> refusal = scope.settings()
+                .access()
+                .toBeMember(hello.peer().uid(), scope.terms().uid());
+        if (!TokenHash.anyMatches(scope.terms().tokens(), hello.token())) {
+            hello.refuse(
+                    ErrorCode.UNAUTHENTICATED,
+                    "the token does not open session " + scope.terms().id() + ": `gpuslice exec` gets one that does");
+        } else if (refusal.isPresent()) {
+            hello.refuse(refusal.get().code(), refusal.get().text());
+        } else if (scope.vigil().isRemoving()) {
+            hello.refuse(
+                    ErrorCode.SESSION_CLOSED, "session " + scope.terms().id() + " is being removed: open another one");
+        } else {
+            MemberPage page = pageOf(books, hello);
+            if (page != null) {
+                return join(books, hello, page, Optional.empty());
+            }
+            scope.pipe(() -> prepare(hello), "a page for " + hello.peer().process());
+        }
+        return scope.effects().noReply();
+    }
+
+    /** The page that the same program of the same process has already. */
+    private @Nullable MemberPage pageOf(Books books, Session.Hello hello) {
+        return books.ledger()
+                .member(hello.peer().process())
+                .filter(member -> member.image().equals(hello.image()))
+                .map(member -> scope.pages().of(member.process()))
+                .orElse(null);
+    }
+
+    private Session.Command prepare(Session.Hello hello) {
+        ProcessId process = hello.peer().process();
+        try {
+            return new Session.Prepared(
+                    hello,
+                    scope.ports().pages().create(process, hello.devices()),
+                    scope.ports().processes().command(process));
+        } catch (IOException | RuntimeException e) {
+            return new Session.Unprepared(hello, String.valueOf(e.getMessage()));
+        }
+    }
+
+    ReplyEffect<SessionEvent, Books> unprepared(Session.Unprepared unprepared) {
+        unprepared.hello().refuse(ErrorCode.INTERNAL, "no ledger page could be made: " + unprepared.reason());
+        return scope.effects().noReply();
+    }
+
+    ReplyEffect<SessionEvent, Books> prepared(Books books, Session.Prepared prepared) {
+        MemberPage earlier = pageOf(books, prepared.hello());
+        if (earlier != null) {
+            // The process said HELLO twice, and the other one was faster.
+            prepared.page().close();
+            return join(books, prepared.hello(), earlier, Optional.empty());
+        }
+        return join(books, prepared.hello(), prepared.page(), Optional.of(prepared.command()));
+    }
+
+    /** @param command of the process, where the page was made for it just now */
+    private ReplyEffect<SessionEvent, Books> join(
+            Books books, Session.Hello hello, MemberPage page, Optional<String> command) {
+        ProcessId process = hello.peer().process();
+        return switch (Decisions.join(books.ledger(), process, hello.image(), hello.devices(), page.identity())) {
+            case Joining.Refused refused -> {
+                command.ifPresent(_ -> page.close());
+                hello.refuse(refused.code(), refused.text());
+                yield scope.effects().noReply();
+            }
+            case Joining.Welcomed welcomed -> {
+                if (command.isPresent()) {
+                    presetUsed(books, hello, page);
+                }
+                List<SessionEvent> events = departures(books, welcomed.change());
+                events.addAll(SessionScope.booked(welcomed.change()));
+                command.ifPresent(line -> events.add(new Admitted(
+                        process, hello.peer().uid(), line, scope.ports().clock().now())));
+                yield scope.persist(events, reason -> {
+                            command.ifPresent(_ -> page.close());
+                            hello.refuse(ErrorCode.INTERNAL, Journaling.notRecorded(reason));
+                        })
+                        .thenRun(after -> {
+                            scope.pages().put(process, page);
+                            scope.pages().write(welcomed.change().writes());
+                            scope.watch(process);
+                        })
+                        .thenReply(hello.replyTo(), after -> welcome(hello, page));
+            }
+        };
+    }
+
+    /**
+     * A page that replaces a lost one: its program still holds what it was charged, and carries its books over when it has
+     * the page. Until then all of it counts as used, so that nobody collects it.
+     */
+    private static void presetUsed(Books books, Session.Hello hello, MemberPage page) {
+        books.ledger()
+                .member(hello.peer().process())
+                .filter(member -> member.image().equals(hello.image()))
+                .ifPresent(member -> {
+                    for (int device = 0; device < member.charges().size(); device++) {
+                        page.presetUsed(device, member.charges().get(device));
+                    }
+                });
+    }
+
+    private Session.HelloReply welcome(Session.Hello hello, MemberPage page) {
+        List<Long> limits =
+                hello.devices().stream().map(scope.terms().limits()::on).toList();
+        return new Session.HelloReply.Welcomed(scope.terms().flags(), limits, page, scope.self());
+    }
+
+    /** The end of a socket is no end of a process; but if the page is gone from its memory, the program is another. */
+    ReplyEffect<SessionEvent, Books> disconnected(Books books, Session.Disconnected end) {
+        books.ledger()
+                .member(end.process())
+                .filter(member -> member.image().equals(end.image()))
+                .ifPresent(member -> scope.ports().blocking().execute(() -> {
+                    if (!scope.ports().processes().hasMapped(member.process(), member.page())) {
+                        scope.self().tell(new Session.Unmapped(member.process(), member.page()));
+                    }
+                }));
+        return scope.effects().noReply();
+    }
+
+    ReplyEffect<SessionEvent, Books> unmapped(Books books, Session.Unmapped gone) {
+        // It may have come back meanwhile, with another page: then this is old news.
+        Change change = books.ledger()
+                .member(gone.process())
+                .filter(member -> member.page().equals(gone.page()))
+                .map(member -> Decisions.execed(books.ledger(), member.process(), member.image()))
+                .orElse(Change.NONE);
+        return leave(books, gone.process(), change);
+    }
+
+    ReplyEffect<SessionEvent, Books> died(Books books, ProcessId process) {
+        scope.vigil().gone(process);
+        return leave(books, process, Decisions.died(books.ledger(), process));
+    }
+
+    private ReplyEffect<SessionEvent, Books> leave(Books books, ProcessId process, Change change) {
+        List<SessionEvent> events = departures(books, change);
+        events.addAll(SessionScope.booked(change));
+        return scope.persist(events)
+                .thenRun(slot -> {
+                    Books after = scope.mine(slot);
+                    if (after.ledger().member(process).isEmpty()) {
+                        scope.pages().remove(process);
+                    }
+                    scope.pages().write(change.writes());
+                    ending.consider(after);
+                })
+                .thenNoReply();
+    }
+
+    /** What those that leave by this change held and had done: to be read while their pages are still there. */
+    List<SessionEvent> departures(Books books, Change change) {
+        List<SessionEvent> departures = new ArrayList<>();
+        for (LedgerEvent event : change.events()) {
+            if (event instanceof LedgerEvent.Left left) {
+                long held = Views.held(Status.of(books.ledger(), scope.pages()), left.process());
+                departures.add(new Departed(left.process(), held, scope.pages().counters(left.process())));
+                scope
+                        .log(
+                                Level.INFO,
+                                left.process(),
+                                "reclaim",
+                                held,
+                                left.reason().name()).log("reclaimed {} bytes", held);
+            }
+        }
+        return departures;
+    }
+}

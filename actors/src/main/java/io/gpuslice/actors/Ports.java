@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.actors.page.Pages;
+import io.gpuslice.actors.process.PidWatcher;
+import java.util.concurrent.Executor;
+import java.util.random.RandomGenerator;
+import org.apache.pekko.actor.typed.ActorRef;
+
+/**
+ * The world outside the sessions.
+ *
+ * @param random where ids and tokens come from: a secure one outside tests
+ * @param blocking runs what may block, away from the event loop
+ * @param pidWatcher tells of deaths
+ */
+public record Ports(
+        Pages pages,
+        ProcessTable processes,
+        Clock clock,
+        RandomGenerator random,
+        Executor blocking,
+        ActorRef<PidWatcher.Command> pidWatcher) {}

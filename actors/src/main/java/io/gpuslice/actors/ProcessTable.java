@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * What the kernel's table of processes can tell. All of it may block for as long as a process holds its own memory map
+ * locked: never call it on the event loop.
+ */
+public interface ProcessTable {
+
+    /** The process's command line, arguments separated by blanks; empty if it is gone or hides it. */
+    String command(ProcessId process);
+
+    /** Whether the process lives. A zombie with other threads running does. */
+    boolean isAlive(ProcessId process);
+
+    /**
+     * Whether the process has that page mapped.
+     *
+     * @return true also where its map cannot be read: what cannot be seen is not taken away
+     */
+    boolean hasMapped(ProcessId process, PageIdentity page);
+
+    /** The living processes whose environment names the session; the daemon itself is never among them. */
+    List<ProcessId> inSession(SessionId session);
+
+    /**
+     * Asks the process to end, or makes it. A process that is gone already is no error.
+     *
+     * @throws IOException if the kernel refuses
+     */
+    void end(ProcessId process, Urgency urgency) throws IOException;
+
+    /** How a process is told to end. */
+    enum Urgency {
+        /** SIGTERM. */
+        ASK,
+        /** SIGKILL. */
+        MAKE
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.actors.process.Processes;
+import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.linux.Errno;
+import io.gpuslice.linux.FileIdentity;
+import io.gpuslice.linux.LinuxException;
+import io.gpuslice.linux.Pidfd;
+import io.gpuslice.linux.ProcessStat;
+import io.gpuslice.linux.Procfs;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The process table of this machine, by {@code /proc} and pidfds. */
+public final class ProcfsTable implements ProcessTable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(ProcfsTable.class);
+    private static final int SIGKILL = 9;
+    private static final int SIGTERM = 15;
+
+    private final Processes processes;
+    private final String bootId;
+    private final long self = ProcessHandle.current().pid();
+
+    /** @throws IOException if {@code /proc} cannot be read */
+    public ProcfsTable(Processes processes) throws IOException {
+        this.processes = processes;
+        this.bootId = Procfs.bootId();
+    }
+
+    @Override
+    public String command(ProcessId process) {
+        try {
+            return Procfs.cmdline(process.pid()).stream()
+                    .map(argument -> new String(argument, StandardCharsets.UTF_8))
+                    .collect(Collectors.joining(" "));
+        } catch (IOException e) {
+            return "";
+        }
+    }
+
+    @Override
+    public boolean isAlive(ProcessId process) {
+        try (Pidfd pidfd = processes.open(process).orElse(null)) {
+            return pidfd != null;
+        } catch (IOException e) {
+            // Held for dead, its memory would be handed out again while it may still have it.
+            LOG.warn("whether {} is alive cannot be told: {}", process, e.getMessage());
+            return true;
+        }
+    }
+
+    @Override
+    public boolean hasMapped(ProcessId process, PageIdentity page) {
+        try (Pidfd pidfd = processes.open(process).orElse(null)) {
+            // A dead one has nothing to look into; its death is told by others.
+            return pidfd == null
+                    || Procfs.maps(process.pid(), new FileIdentity(page.dev(), page.ino(), page.size(), page.seals()));
+        } catch (IOException e) {
+            LOG.debug("the memory map of {} cannot be read: {}", process, e.getMessage());
+            return true;
+        }
+    }
+
+    @Override
+    public List<ProcessId> inSession(SessionId session) {
+        String entry = "GPUSLICE_SESSION=" + session;
+        List<ProcessId> found = new ArrayList<>();
+        try {
+            for (int pid : Procfs.pids()) {
+                if (pid != self) {
+                    named(pid, entry).ifPresent(found::add);
+                }
+            }
+        } catch (IOException e) {
+            LOG.warn("the processes of session {} cannot be looked for: {}", session, e.getMessage());
+        }
+        return found;
+    }
+
+    private Optional<ProcessId> named(int pid, String entry) {
+        try {
+            // First who it is, then what it says: a pid that changes hands in between is nobody's.
+            Optional<ProcessStat> stat = Procfs.stat(pid).filter(read -> !read.isDead());
+            return stat.isPresent() && Procfs.environHas(pid, entry)
+                    ? stat.map(read -> new ProcessId(bootId, pid, read.startTime()))
+                    : Optional.empty();
+        } catch (IOException e) {
+            // Another user's: it cannot be a member.
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public void end(ProcessId process, Urgency urgency) throws IOException {
+        try (Pidfd pidfd = processes.open(process).orElse(null)) {
+            if (pidfd != null) {
+                pidfd.signal(urgency == Urgency.ASK ? SIGTERM : SIGKILL);
+            }
+        } catch (LinuxException e) {
+            if (e.errno() != Errno.ESRCH) {
+                throw e;
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.actors.page.Pages.MemberPage;
+import io.gpuslice.actors.process.Peer;
+import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.domain.Limits;
+import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.SessionState;
+import io.gpuslice.wire.ErrorCode;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+
+/**
+ * One session, as others see it: what it can be asked, and what it answers. How it does that is in {@link SessionActor}.
+ */
+public final class Session {
+
+    /** What can be asked of a session. */
+    public sealed interface Command {}
+
+    /** A process wants to be a member. Position i of {@code devices} is device i of its later requests. */
+    public record Hello(Peer peer, String token, ImageId image, List<DeviceId> devices, ActorRef<HelloReply> replyTo)
+            implements Command, Refusable {
+        @Override
+        public void refuse(ErrorCode code, String text) {
+            replyTo.tell(new HelloReply.Refused(code, text));
+        }
+    }
+
+    /** The answer to {@link Hello}. */
+    public sealed interface HelloReply {
+        /**
+         * It is a member.
+         *
+         * @param flags GPUSLICE_FLAG_* of the wire
+         * @param limits bytes the session may hold, per device of the HELLO
+         * @param page to be sent: the receiver duplicates its descriptor before it returns, and keeps nothing
+         */
+        record Welcomed(int flags, List<Long> limits, MemberPage page, ActorRef<Command> session)
+                implements HelloReply {}
+
+        record Refused(ErrorCode code, String text) implements HelloReply {}
+    }
+
+    /**
+     * A member needs its charge raised so that so many bytes fit.
+     *
+     * @param device index into its HELLO's devices
+     */
+    public record Charge(
+            ProcessId process, ImageId image, int device, long bytes, int seq, ActorRef<ChargeReply> replyTo)
+            implements Command, Refusable {
+        @Override
+        public void refuse(ErrorCode code, String text) {
+            replyTo.tell(new ChargeReply.Failed(seq, code, text));
+        }
+    }
+
+    /** The answer to {@link Charge}. */
+    public sealed interface ChargeReply {
+        /**
+         * The bytes fit now.
+         *
+         * @param charge bytes, as now in the page
+         */
+        record Granted(int seq, int device, long charge) implements ChargeReply {}
+
+        /** The numbers are the session's, on that device, at the decision. */
+        record Denied(int seq, int device, ErrorCode code, long asked, long used, long limit) implements ChargeReply {}
+
+        /** Nothing was decided, and nothing has changed. */
+        record Failed(int seq, ErrorCode code, String text) implements ChargeReply {}
+    }
+
+    /** A strict session's member has freed an allocation: for the audit. */
+    public record Freed(ProcessId process, ImageId image, int device, long bytes, long handle) implements Command {}
+
+    /** A member asks for the session's numbers on its devices. */
+    public record Query(ProcessId process, int seq, ActorRef<QueryReply> replyTo) implements Command, Refusable {
+        @Override
+        public void refuse(ErrorCode code, String text) {
+            replyTo.tell(new QueryReply.Failed(seq, code, text));
+        }
+    }
+
+    /** The answer to {@link Query}. */
+    public sealed interface QueryReply {
+        /**
+         * The session's numbers.
+         *
+         * @param flags GPUSLICE_FLAG_* of the wire
+         * @param ttlLeftMillis −1: no TTL
+         * @param devices in the order of the member's HELLO
+         */
+        record Status(int seq, SessionState state, int flags, long ttlLeftMillis, List<DeviceUse> devices)
+                implements QueryReply {}
+
+        record Failed(int seq, ErrorCode code, String text) implements QueryReply {}
+    }
+
+    /** The socket of a member has ended: it has called exec, closed its descriptors, or is about to die. */
+    public record Disconnected(ProcessId process, ImageId image) implements Command {}
+
+    /** What the list of sessions says about this one has changed. */
+    record Follow(Terms terms) implements Command {}
+
+    /** Asks for all that people may want to know. */
+    record Describe(ActorRef<SessionView> replyTo) implements Command {}
+
+    /** Asks for the members' live allocations. */
+    record ListAllocations(Sessions.Allocations request) implements Command, Refusable {
+        @Override
+        public void refuse(ErrorCode code, String text) {
+            request.refuse(code, text);
+        }
+    }
+
+    /** Asks the session to end. */
+    record Remove(Sessions.Remove request) implements Command, Refusable {
+        @Override
+        public void refuse(ErrorCode code, String text) {
+            request.refuse(code, text);
+        }
+    }
+
+    /** The end of this session is recorded: its actor can go. */
+    record Stop() implements Command {}
+
+    record Attached(Map<ProcessId, MemberPage> pages, Set<ProcessId> dead) implements Command {}
+
+    record Prepared(Hello hello, MemberPage page, String command) implements Command {}
+
+    record Unprepared(Hello hello, String reason) implements Command {}
+
+    record Died(ProcessId process) implements Command {}
+
+    record Unmapped(ProcessId process, PageIdentity page) implements Command {}
+
+    record Scanned(Vigil.Scan scan, List<ProcessId> found) implements Command {}
+
+    record TimeIsUp(Vigil.Timer timer) implements Command {}
+
+    record Failure(String what, Throwable cause) implements Command {}
+
+    /**
+     * What the list of sessions says about one: everything but its books.
+     *
+     * @param limit as typed
+     * @param tokens hashes of those that open it
+     * @param flags GPUSLICE_FLAG_* of the wire
+     * @param deadline on {@link Clock#nanos()}; none: it does not expire
+     */
+    record Terms(
+            SessionId id,
+            int slot,
+            String name,
+            int uid,
+            String limit,
+            Limits limits,
+            Set<TokenHash> tokens,
+            int flags,
+            Optional<ProcessId> leader,
+            Instant created,
+            OptionalLong deadline,
+            boolean expired) {
+
+        boolean has(int flag) {
+            return (flags & flag) != 0;
+        }
+
+        Optional<Duration> ttlLeft(Clock clock) {
+            return deadline.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(Duration.ofNanos(Math.max(0, deadline.getAsLong() - clock.nanos())));
+        }
+    }
+
+    /**
+     * How sessions are kept and end.
+     *
+     * @param endGrace from a session's last process to its end
+     * @param killGrace from SIGTERM to SIGKILL
+     */
+    record Settings(Journal journal, Access access, Duration endGrace, Duration killGrace) {}
+
+    private Session() {}
+
+    /** A session on these terms, which says {@link Sessions.Restored} once it takes requests. */
+    static Behavior<Command> create(Terms terms, Ports ports, Settings settings, ActorRef<Sessions.Command> sessions) {
+        return SessionActor.create(terms, ports, settings, sessions);
+    }
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.actors.SessionEvent.SlotTaken;
+import io.gpuslice.actors.page.Pages.MemberPage;
+import io.gpuslice.domain.Change;
+import io.gpuslice.domain.Decision;
+import io.gpuslice.domain.Decisions;
+import io.gpuslice.domain.Ledger;
+import io.gpuslice.domain.LedgerEvent;
+import io.gpuslice.domain.Member;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.SessionState;
+import io.gpuslice.domain.Status;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.PreRestart;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.persistence.typed.PersistenceId;
+import org.apache.pekko.persistence.typed.RecoveryCompleted;
+import org.apache.pekko.persistence.typed.RecoveryFailed;
+import org.apache.pekko.persistence.typed.javadsl.CommandHandlerWithReply;
+import org.apache.pekko.persistence.typed.javadsl.EventHandler;
+import org.apache.pekko.persistence.typed.javadsl.EventSourcedBehaviorWithEnforcedReplies;
+import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
+import org.apache.pekko.persistence.typed.javadsl.RetentionCriteria;
+import org.apache.pekko.persistence.typed.javadsl.SignalHandler;
+import org.slf4j.event.Level;
+
+/**
+ * One session: it alone decides about its limit, one request at a time. What a decision changes is in the journal before
+ * it is in a page, and in the page before it is answered.
+ *
+ * <p>Its journal is a slot that other sessions used before it; the first event of its own is {@link SlotTaken}.
+ */
+final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session.Command, SessionEvent, Books> {
+
+    /** The most live allocations that one listing has. */
+    private static final int LISTED = 10_000;
+
+    private final SessionScope scope;
+    private final Members members;
+    private final Ending ending;
+    private final Backlog<Session.Command> backlog;
+
+    /** False from the start until every page that can be found is mapped: nothing is decided before. */
+    private boolean attached;
+
+    static Behavior<Session.Command> create(
+            Session.Terms terms, Ports ports, Session.Settings settings, ActorRef<Sessions.Command> sessions) {
+        return Behaviors.setup(_ -> {
+            SessionScope.Lasting lasting = new SessionScope.Lasting(terms);
+            return Behaviors.supervise(Behaviors.<Session.Command>setup(context -> Behaviors.withTimers(timers -> {
+                        JournalFailures failures = new JournalFailures();
+                        SessionScope scope = new SessionScope(context, ports, settings, sessions, failures, lasting);
+                        Backlog<Session.Command> backlog = new Backlog<>(Session.Command.class);
+                        SessionActor session = new SessionActor(scope, new Ending(scope, timers), backlog);
+                        return failures.around(Behaviors.intercept(() -> backlog, session));
+                    })))
+                    .onFailure(Exception.class, Journal.backoff());
+        });
+    }
+
+    private SessionActor(SessionScope scope, Ending ending, Backlog<Session.Command> backlog) {
+        super(PersistenceId.ofUniqueId("session-" + scope.terms().slot()), Journal.backoff());
+        this.scope = scope;
+        this.members = new Members(scope, ending);
+        this.ending = ending;
+        this.backlog = backlog;
+    }
+
+    @Override
+    public Books emptyState() {
+        return Books.BLANK;
+    }
+
+    @Override
+    public String journalPluginId() {
+        return scope.settings().journal().journalPlugin();
+    }
+
+    @Override
+    public String snapshotPluginId() {
+        return scope.settings().journal().snapshotPlugin();
+    }
+
+    @Override
+    public RetentionCriteria retentionCriteria() {
+        return scope.settings().journal().retention();
+    }
+
+    @Override
+    public EventHandler<Books, SessionEvent> eventHandler() {
+        return Books::apply;
+    }
+
+    @Override
+    public CommandHandlerWithReply<Session.Command, SessionEvent, Books> commandHandler() {
+        return this::handle;
+    }
+
+    @Override
+    public SignalHandler<Books> signalHandler() {
+        return newSignalHandlerBuilder()
+                .onSignal(RecoveryCompleted.instance(), this::attach)
+                .onSignal(
+                        RecoveryFailed.class,
+                        (_, failed) -> scope.report(
+                                new Sessions.Unreadable(scope.terms().id(), failed.getFailure())))
+                .onSignal(PreRestart.instance(), _ -> restarting())
+                .onSignal(PostStop.instance(), _ -> scope.pages().clear())
+                .build();
+    }
+
+    private ReplyEffect<SessionEvent, Books> handle(Books slot, Session.Command command) {
+        if (!attached && !(command instanceof Session.Attached || command instanceof Session.Failure)) {
+            return Effect().stash();
+        }
+        backlog.taken(command);
+        Books books = scope.mine(slot);
+        return switch (command) {
+            case Session.Charge charge -> charge(books, charge);
+            case Session.Query query -> query(books, query);
+            case Session.Freed freed -> freed(freed);
+            case Session.Hello hello -> members.hello(books, hello);
+            case Session.Prepared prepared -> members.prepared(books, prepared);
+            case Session.Unprepared unprepared -> members.unprepared(unprepared);
+            case Session.Disconnected end -> members.disconnected(books, end);
+            case Session.Unmapped unmapped -> members.unmapped(books, unmapped);
+            case Session.Died died -> members.died(books, died.process());
+            case Session.Attached found -> attached(books, found);
+            case Session.Follow follow -> follow(books, follow.terms());
+            case Session.Describe describe -> Effect().reply(describe.replyTo(), view(books));
+            case Session.ListAllocations list -> allocations(books, list);
+            case Session.Remove remove -> ending.remove(remove);
+            case Session.Scanned scanned -> ending.scanned(books, scanned);
+            case Session.TimeIsUp up -> ending.timeIsUp(books, up.timer());
+            case Session.Stop _ -> ending.stop();
+            case Session.Failure failure -> failed(failure);
+        };
+    }
+
+    // ---------------------------------------------------------------- memory
+
+    private ReplyEffect<SessionEvent, Books> charge(Books books, Session.Charge charge) {
+        Optional<Member> member = books.ledger().member(charge.process());
+        if (member.isEmpty() || !member.get().image().equals(charge.image())) {
+            charge.refuse(
+                    ErrorCode.FORBIDDEN,
+                    charge.process() + " is no member of session "
+                            + scope.terms().id() + " with this program: HELLO first");
+            return scope.effects().noReply();
+        }
+        Decision decision =
+                Decisions.charge(books.ledger(), charge.process(), charge.device(), charge.bytes(), scope.pages());
+        Session.ChargeReply reply = switch (decision) {
+            case Decision.Granted granted ->
+                new Session.ChargeReply.Granted(charge.seq(), charge.device(), granted.charge());
+            case Decision.Denied denied ->
+                new Session.ChargeReply.Denied(
+                        charge.seq(), charge.device(), denied.code(), denied.asked(), denied.used(), denied.limit());
+        };
+        audit(charge, decision);
+        return scope.persist(SessionScope.booked(decision.change()), charge)
+                .thenRun(_ -> scope.pages().write(decision.change().writes()))
+                .thenReply(charge.replyTo(), after -> reply);
+    }
+
+    /** A strict session's every decision is on record; of the others, a denial is worth a look when something is wrong. */
+    private void audit(Session.Charge charge, Decision decision) {
+        Level level = scope.terms().has(Abi.FLAG_STRICT) ? Level.INFO : Level.DEBUG;
+        if (decision instanceof Decision.Denied denied) {
+            scope.log(level, charge.process(), "charge", charge.bytes(), "denied")
+                    .addKeyValue("error_code", denied.code())
+                    .log("denied {}: {} of {} used", charge.bytes(), denied.used(), denied.limit());
+        } else if (level == Level.INFO) {
+            scope.log(level, charge.process(), "charge", charge.bytes(), "granted").log("granted");
+        }
+    }
+
+    private ReplyEffect<SessionEvent, Books> freed(Session.Freed freed) {
+        scope.log(Level.INFO, freed.process(), "free", freed.bytes(), "freed").log("freed");
+        return scope.effects().noReply();
+    }
+
+    private ReplyEffect<SessionEvent, Books> query(Books books, Session.Query query) {
+        Optional<Member> member = books.ledger().member(query.process());
+        if (member.isEmpty()) {
+            query.refuse(
+                    ErrorCode.FORBIDDEN,
+                    query.process() + " is no member of session "
+                            + scope.terms().id() + ": HELLO first");
+            return scope.effects().noReply();
+        }
+        Status status = Status.of(books.ledger(), scope.pages());
+        List<DeviceUse> devices = member.get().devices().stream()
+                .map(device -> Views.use(status.on(device, books.ledger().limits())))
+                .toList();
+        long ttl = scope.terms()
+                .ttlLeft(scope.ports().clock())
+                .map(Duration::toMillis)
+                .orElse(-1L);
+        return Effect()
+                .reply(
+                        query.replyTo(),
+                        new Session.QueryReply.Status(
+                                query.seq(),
+                                books.ledger().state(),
+                                scope.terms().flags(),
+                                ttl,
+                                devices));
+    }
+
+    // ------------------------------------------------- restart, other terms
+
+    private void attach(Books slot) {
+        Books books = scope.mine(slot);
+        scope.recovered(slot);
+        List<Member> missing = books.ledger().members().stream()
+                .filter(member -> scope.pages().of(member.process()) == null)
+                .toList();
+        scope.pipe(() -> find(missing), "the pages of session " + scope.terms().id());
+    }
+
+    private Session.Command find(List<Member> members) {
+        Map<ProcessId, MemberPage> found = new HashMap<>();
+        Set<ProcessId> dead = new HashSet<>();
+        for (Member member : members) {
+            if (scope.ports().processes().isAlive(member.process())) {
+                scope.ports()
+                        .pages()
+                        .reopen(member.process(), member.devices(), member.page())
+                        .ifPresent(page -> found.put(member.process(), page));
+            } else {
+                dead.add(member.process());
+            }
+        }
+        return new Session.Attached(found, dead);
+    }
+
+    private ReplyEffect<SessionEvent, Books> attached(Books books, Session.Attached found) {
+        found.pages().forEach(scope.pages()::put);
+        List<SessionEvent> events = new ArrayList<>();
+        Books after = books;
+        for (ProcessId process : found.dead()) {
+            Change change = Decisions.died(after.ledger(), process);
+            List<SessionEvent> leaving = members.departures(after, change);
+            leaving.addAll(SessionScope.booked(change));
+            after = fold(after, leaving);
+            events.addAll(leaving);
+        }
+        events.addAll(SessionScope.booked(reconciled(after)));
+        return scope.persist(events)
+                .thenRun(slot -> {
+                    Books now = scope.mine(slot);
+                    attached = true;
+                    scope.pages().write(now.ledger().pageWrites());
+                    now.ledger().members().forEach(member -> scope.watch(member.process()));
+                    scope.terms().leader().ifPresent(this::keepAliveBy);
+                    scope.report(new Sessions.Restored(scope.terms().id()));
+                    ending.consider(now);
+                })
+                .thenNoReply()
+                .thenUnstashAll();
+    }
+
+    private ReplyEffect<SessionEvent, Books> follow(Books books, Session.Terms terms) {
+        scope.follow(terms);
+        Change change = reconciled(books);
+        return scope.persist(SessionScope.booked(change))
+                .thenRun(slot -> {
+                    scope.pages().write(change.writes());
+                    ending.consider(scope.mine(slot));
+                })
+                .thenNoReply();
+    }
+
+    /** The list of sessions is durable and says what the limits are and whether the TTL is over: the ledger follows. */
+    private Change reconciled(Books books) {
+        Ledger ledger = books.ledger();
+        List<LedgerEvent> events = new ArrayList<>();
+        if (!ledger.limits().equals(scope.terms().limits())) {
+            events.addAll(Decisions.resize(ledger, scope.terms().limits(), scope.pages())
+                    .events());
+            ledger = books.ledger().apply(events);
+        }
+        if (scope.terms().expired() && ledger.state() == SessionState.ACTIVE) {
+            events.addAll(Decisions.expire(ledger, scope.pages()).events());
+        } else if (!scope.terms().expired() && ledger.state() == SessionState.EXPIRED) {
+            events.addAll(Decisions.renew(ledger).events());
+        }
+        return new Change(events, books.ledger().apply(events).pageWrites());
+    }
+
+    private void restarting() {
+        attached = false;
+        scope.restarting();
+    }
+
+    private void keepAliveBy(ProcessId process) {
+        scope.vigil().keepAliveBy(process);
+        scope.watch(process);
+    }
+
+    private static Books fold(Books books, List<SessionEvent> events) {
+        Books after = books;
+        for (SessionEvent event : events) {
+            after = after.apply(event);
+        }
+        return after;
+    }
+
+    private ReplyEffect<SessionEvent, Books> failed(Session.Failure failure) {
+        if (!attached) {
+            // Without its pages it cannot decide anything: begin again, in a while.
+            throw new IllegalStateException(failure.what() + " cannot be had", failure.cause());
+        }
+        scope.complain(failure);
+        return Effect().noReply();
+    }
+
+    // ----------------------------------------------------------------- views
+
+    private SessionView view(Books books) {
+        return Views.of(scope.terms(), books, scope.pages(), scope.ports().clock());
+    }
+
+    private ReplyEffect<SessionEvent, Books> allocations(Books books, Session.ListAllocations list) {
+        // The members are immutable and a page's snapshot may be taken anywhere: it is copied away from the loop.
+        Map<Member, MemberPage> pages = new HashMap<>();
+        for (Member member : books.ledger().members()) {
+            MemberPage page = scope.pages().of(member.process());
+            if (page != null) {
+                pages.put(member, page);
+            }
+        }
+        SessionId id = scope.terms().id();
+        scope.ports().blocking().execute(() -> {
+            try {
+                list.request().replyTo().tell(Views.allocations(id, pages, LISTED));
+            } catch (IOException e) {
+                list.refuse(ErrorCode.INTERNAL, "the allocations could not be read: " + e.getMessage());
+            }
+        });
+        return scope.effects().noReply();
+    }
+}

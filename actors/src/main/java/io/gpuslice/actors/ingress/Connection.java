@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors.ingress;
+
+import io.gpuslice.actors.Caller;
+import io.gpuslice.actors.Session;
+import io.gpuslice.actors.Sessions;
+import io.gpuslice.actors.page.Pages.MemberPage;
+import io.gpuslice.actors.process.Peer;
+import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.unix.FileDescriptor;
+import io.netty.channel.unix.PeerCredentials;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.japi.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One client. Its frames become messages to those who decide, and their replies become frames; nothing is decided
+ * here but who is speaking, which the kernel says.
+ */
+final class Connection {
+
+    /** HELLO asks twice, and the guest waits 2 s. */
+    private static final Duration FIND_PATIENCE = Duration.ofMillis(500);
+
+    private static final Duration HELLO_PATIENCE = Duration.ofMillis(1300);
+    private static final Duration OPEN_PATIENCE = Duration.ofMillis(1800);
+    private static final Duration TICK = Duration.ofMillis(100);
+    private static final int MOST_CALLS = 8;
+
+    sealed interface Command {}
+
+    /** One frame of the client. */
+    record Received(Frame frame, int seq) implements Command {}
+
+    /** The client is gone. */
+    record Closed() implements Command {}
+
+    private record Opened(int seq, boolean joined, Sessions.OpenReply reply) implements Command {}
+
+    private record Found(Greeting greeting, ActorRef<Session.Command> session) implements Command {}
+
+    private record Welcomed(Greeting greeting, Session.HelloReply.Welcomed reply) implements Command {}
+
+    /** @param session that may yet count the process as a member, if it was asked */
+    private record Unwelcome(
+            Greeting greeting, ErrorCode code, String text, Optional<ActorRef<Session.Command>> session)
+            implements Command {}
+
+    private record Charged(Session.ChargeReply reply) implements Command {}
+
+    private record Queried(Session.QueryReply reply) implements Command {}
+
+    private record SessionEnded() implements Command {}
+
+    private record Called(int seq, String json) implements Command {}
+
+    private record Refused(int seq, ErrorCode code, String text) implements Command {}
+
+    private record Tick() implements Command {}
+
+    private record Greeting(int seq, Peer peer, ImageId image, String token, List<DeviceId> devices) {}
+
+    private final ActorContext<Command> context;
+    private final TimerScheduler<Command> timers;
+    private final EpollDomainSocketChannel channel;
+    private final PeerCredentials credentials;
+    private final Ingress.Collaborators with;
+
+    private @Nullable Membership membership;
+    private boolean greeting;
+    private boolean closed;
+    private int calls;
+
+    private Connection(
+            ActorContext<Command> context,
+            TimerScheduler<Command> timers,
+            EpollDomainSocketChannel channel,
+            PeerCredentials credentials,
+            Ingress.Collaborators with) {
+        this.context = context;
+        this.timers = timers;
+        this.channel = channel;
+        this.credentials = credentials;
+        this.with = with;
+    }
+
+    /**
+     * @param channel accepted and not yet read from
+     * @param credentials of its peer, already let in
+     */
+    static Behavior<Command> create(
+            EpollDomainSocketChannel channel, PeerCredentials credentials, Ingress.Collaborators with) {
+        return Behaviors.setup(context ->
+                Behaviors.withTimers(timers -> new Connection(context, timers, channel, credentials, with).start()));
+    }
+
+    private Behavior<Command> start() {
+        channel.pipeline()
+                .addLast(new FrameReader(
+                        context.getSelf(),
+                        "pid " + credentials.pid(),
+                        with.settings().handshakeTimeout()));
+        channel.config().setAutoRead(true);
+        // Closed before the reader was there to say so.
+        if (!channel.isActive()) {
+            return Behaviors.stopped();
+        }
+        return Behaviors.receive(Command.class)
+                .onAnyMessage(this::on)
+                .onSignal(PostStop.class, _ -> end())
+                .build();
+    }
+
+    private Behavior<Command> on(Command command) {
+        switch (command) {
+            case Received(var frame, var seq) -> received(frame, seq);
+            case Charged(var reply) -> member().charged(reply);
+            case Queried(var reply) -> member().queried(reply);
+            case Opened(var seq, var joined, var reply) -> opened(seq, joined, reply);
+            case Found(var asked, var session) -> introduce(asked, session);
+            case Welcomed(var asked, var reply) -> {
+                return welcomed(asked, reply);
+            }
+            case Unwelcome(var asked, var code, var text, var session) -> {
+                return unwelcome(asked, code, text, session);
+            }
+            case SessionEnded() -> member().sessionEnded();
+            case Called(var seq, var json) -> called(seq, json);
+            case Refused(var seq, var code, var text) -> refuse(seq, code, text);
+            case Tick() -> tick();
+            case Closed() -> {
+                return closed();
+            }
+        }
+        return Behaviors.same();
+    }
+
+    private void received(Frame frame, int seq) {
+        switch (frame) {
+            case Frame.Charge charge
+            when membership != null -> {
+                membership.charge(charge, seq);
+                startTicking();
+            }
+            case Frame.Query query
+            when membership != null -> {
+                membership.query(query, seq);
+                startTicking();
+            }
+            case Frame.Freed freed when membership != null -> membership.freed(freed, seq);
+            case Frame.Charge _, Frame.Query _, Frame.Freed _ ->
+                refuse(seq, ErrorCode.BAD_REQUEST, frame.type() + " before HELLO was answered by WELCOME");
+            case Frame.Open open -> open(open, seq);
+            case Frame.Join join -> join(join, seq);
+            case Frame.Hello hello -> hello(hello, seq);
+            case Frame.Call call -> call(call, seq);
+            case Frame.Watch _ -> refuse(seq, ErrorCode.BAD_REQUEST, "this daemon streams no events; ask with CALL");
+            case Frame.Opened _,
+                    Frame.Joined _,
+                    Frame.Welcome _,
+                    Frame.Granted _,
+                    Frame.Denied _,
+                    Frame.Status _,
+                    Frame.Reply _,
+                    Frame.Event _,
+                    Frame.ErrorFrame _ ->
+                refuse(seq, ErrorCode.BAD_REQUEST, frame.type() + " is sent by the daemon, not to it");
+        }
+    }
+
+    // ---------------------------------------------------------------- OPEN, JOIN
+
+    private void open(Frame.Open open, int seq) {
+        boolean operator = with.settings().token().matches(open.token());
+        if (with.settings().token().isSet() && !operator) {
+            refuse(
+                    seq,
+                    ErrorCode.UNAUTHENTICATED,
+                    "the daemon wants the operator's token to open a session: set GPUSLICE_IPC_TOKEN to the one it was"
+                            + " started with");
+            return;
+        }
+        try {
+            Optional<Peer> leader = (open.flags() & Abi.FLAG_NO_LEADER) != 0 ? Optional.empty() : Optional.of(peer());
+            askForSession(
+                    seq,
+                    false,
+                    replyTo -> new Sessions.Open(
+                            caller(operator),
+                            open.limit(),
+                            open.name(),
+                            Duration.ofSeconds(open.ttlSeconds()),
+                            open.flags(),
+                            leader,
+                            replyTo));
+        } catch (IOException e) {
+            refuse(seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private void join(Frame.Join join, int seq) {
+        Caller caller = caller(with.settings().token().matches(join.token()));
+        askForSession(seq, true, replyTo -> new Sessions.Join(caller, join.session(), replyTo));
+    }
+
+    private void askForSession(
+            int seq, boolean joining, Function<ActorRef<Sessions.OpenReply>, Sessions.Command> question) {
+        context.ask(
+                Sessions.OpenReply.class,
+                with.sessions(),
+                OPEN_PATIENCE,
+                question,
+                (reply, failure) -> failure == null
+                        ? new Opened(seq, joining, reply)
+                        : new Refused(seq, ErrorCode.INTERNAL, noAnswer(OPEN_PATIENCE)));
+    }
+
+    private void opened(int seq, boolean joined, Sessions.OpenReply reply) {
+        switch (reply) {
+            case Sessions.OpenReply.Opened(var id, var token, var warning) ->
+                Frames.send(
+                        channel,
+                        joined
+                                ? new Frame.Joined(id.text(), token, warning)
+                                : new Frame.Opened(id.text(), token, warning),
+                        seq);
+            case Sessions.OpenReply.Refused(var code, var text) -> refuse(seq, code, text);
+        }
+    }
+
+    // --------------------------------------------------------------------- HELLO
+
+    private void hello(Frame.Hello hello, int seq) {
+        if (greeting || membership != null) {
+            refuse(seq, ErrorCode.BAD_REQUEST, "a connection says HELLO once; connect anew");
+            return;
+        }
+        if (hello.sessionId().isEmpty()) {
+            refuse(seq, ErrorCode.SESSION_UNKNOWN, "HELLO names no session; is GPUSLICE_SESSION set?");
+            return;
+        }
+        try {
+            Greeting asked = new Greeting(
+                    seq,
+                    peer(),
+                    new ImageId(hello.imageId()),
+                    hello.token(),
+                    hello.devices().stream().map(DeviceId::new).toList());
+            greeting = true;
+            SessionId id = new SessionId(hello.sessionId());
+            context.ask(
+                    Sessions.FindReply.class,
+                    with.sessions(),
+                    FIND_PATIENCE,
+                    replyTo -> new Sessions.Find(id, replyTo),
+                    (reply, failure) -> failure == null
+                            ? found(asked, reply)
+                            : new Unwelcome(asked, ErrorCode.INTERNAL, noAnswer(FIND_PATIENCE), Optional.empty()));
+        } catch (IOException e) {
+            refuse(seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static Command found(Greeting asked, Sessions.FindReply reply) {
+        return switch (reply) {
+            case Sessions.FindReply.Found(var session) -> new Found(asked, session);
+            case Sessions.FindReply.Refused(var code, var text) -> new Unwelcome(asked, code, text, Optional.empty());
+        };
+    }
+
+    private void introduce(Greeting asked, ActorRef<Session.Command> session) {
+        context.ask(
+                Session.HelloReply.class,
+                session,
+                HELLO_PATIENCE,
+                replyTo -> new Session.Hello(asked.peer(), asked.token(), asked.image(), asked.devices(), replyTo),
+                (reply, failure) -> failure == null
+                        ? introduced(asked, reply)
+                        : new Unwelcome(asked, ErrorCode.INTERNAL, noAnswer(HELLO_PATIENCE), Optional.of(session)));
+    }
+
+    private static Command introduced(Greeting asked, Session.HelloReply reply) {
+        return switch (reply) {
+            case Session.HelloReply.Welcomed welcomed -> new Welcomed(asked, welcomed);
+            case Session.HelloReply.Refused(var code, var text) -> new Unwelcome(asked, code, text, Optional.empty());
+        };
+    }
+
+    private Behavior<Command> welcomed(Greeting asked, Session.HelloReply.Welcomed reply) {
+        greeting = false;
+        Membership joined = new Membership(
+                channel,
+                reply.session(),
+                asked.peer().process(),
+                asked.image(),
+                asked.devices().size(),
+                context.messageAdapter(Session.ChargeReply.class, Charged::new),
+                context.messageAdapter(Session.QueryReply.class, Queried::new));
+        membership = joined;
+        if (closed) {
+            return Behaviors.stopped();
+        }
+        context.watchWith(reply.session(), new SessionEnded());
+        try {
+            sendPage(asked.seq(), reply);
+        } catch (IOException | IllegalStateException e) {
+            // Without its page the guest cannot use what it is granted: better to begin again.
+            Frames.sendLast(
+                    channel,
+                    Frame.ErrorFrame.of(ErrorCode.INTERNAL, "the ledger page cannot be sent: " + e.getMessage()),
+                    asked.seq());
+        }
+        return Behaviors.same();
+    }
+
+    private void sendPage(int seq, Session.HelloReply.Welcomed reply) throws IOException {
+        MemberPage page = reply.page();
+        FileDescriptor descriptor = new FileDescriptor(page.duplicate());
+        Frames.send(channel, new Frame.Welcome(reply.flags(), page.size(), reply.limits()), seq);
+        Frames.send(channel, descriptor);
+    }
+
+    private Behavior<Command> unwelcome(
+            Greeting asked, ErrorCode code, String text, Optional<ActorRef<Session.Command>> session) {
+        greeting = false;
+        session.ifPresent(
+                maybe -> maybe.tell(new Session.Disconnected(asked.peer().process(), asked.image())));
+        refuse(asked.seq(), code, text);
+        return closed ? Behaviors.stopped() : Behaviors.same();
+    }
+
+    // ---------------------------------------------------------------------- CALL
+
+    private void call(Frame.Call call, int seq) {
+        if (calls >= MOST_CALLS) {
+            refuse(
+                    seq,
+                    ErrorCode.OVERLOADED,
+                    MOST_CALLS + " calls of this connection wait already: read their replies first");
+            return;
+        }
+        calls++;
+        context.pipeToSelf(with.calls().answer(caller(false), call.json()), (json, failure) -> {
+            if (failure == null) {
+                return new Called(seq, json);
+            }
+            context.getLog().error("A call failed.", failure);
+            return new Called(seq, "");
+        });
+    }
+
+    private void called(int seq, String json) {
+        calls--;
+        try {
+            if (json.isEmpty()) {
+                refuse(seq, ErrorCode.INTERNAL, "the call failed; the daemon's log says why");
+            } else {
+                Frames.send(channel, new Frame.Reply(json), seq);
+            }
+        } catch (IllegalArgumentException tooLong) {
+            refuse(seq, ErrorCode.INTERNAL, "the answer does not fit a frame: ask for less. " + tooLong.getMessage());
+        }
+    }
+
+    // ----------------------------------------------------------------- the rest
+
+    private Caller caller(boolean operator) {
+        return new Caller(credentials.pid(), credentials.uid(), operator);
+    }
+
+    private Peer peer() throws IOException {
+        return with.processes().peer(channel.fd().intValue(), credentials.uid());
+    }
+
+    private Membership member() {
+        return Objects.requireNonNull(membership, "only a member's session speaks to it");
+    }
+
+    private void startTicking() {
+        if (!timers.isTimerActive(Tick.class)) {
+            timers.startSingleTimer(Tick.class, new Tick(), TICK);
+        }
+    }
+
+    private void tick() {
+        Membership member = member();
+        member.expire();
+        if (member.isWaiting()) {
+            startTicking();
+        }
+    }
+
+    private Behavior<Command> closed() {
+        closed = true;
+        // A session that is just welcoming it must hear of this end, but not before.
+        return greeting ? Behaviors.same() : Behaviors.stopped();
+    }
+
+    private Behavior<Command> end() {
+        if (membership != null) {
+            membership.disconnected();
+        }
+        Frames.close(channel);
+        return Behaviors.same();
+    }
+
+    private void refuse(int seq, ErrorCode code, String text) {
+        Frames.send(channel, Frame.ErrorFrame.of(code, text), seq);
+    }
+
+    private static String noAnswer(Duration patience) {
+        return "nobody answered within " + patience.toMillis()
+                + " ms: the daemon is busy or its disk is slow; try again";
+    }
+}

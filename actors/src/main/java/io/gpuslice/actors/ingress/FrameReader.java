@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors.ingress;
+
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.Decoded;
+import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
+import io.gpuslice.wire.ProtocolException;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Cuts one connection's bytes into frames for its actor. A header that cannot be believed ends the connection, since
+ * nobody knows where the next frame begins; a payload that makes no sense is answered, and the connection goes on.
+ *
+ * <p>Whoever starts a frame must end it in time, and the first must be started at once. A client that does not read its
+ * replies is dropped when they fill the outbound buffer.
+ */
+final class FrameReader extends ChannelInboundHandlerAdapter {
+
+    private static final Logger log = LoggerFactory.getLogger(FrameReader.class);
+
+    private final ActorRef<Connection.Command> connection;
+    private final String client;
+    private final Duration patience;
+
+    /** The beginning of a frame whose end has not come yet. */
+    private @Nullable ByteBuf begun;
+
+    private @Nullable Future<?> deadline;
+    private boolean refused;
+
+    /**
+     * @param client for the log
+     * @param patience from the start of a frame to its end
+     */
+    FrameReader(ActorRef<Connection.Command> connection, String client, Duration patience) {
+        this.connection = connection;
+        this.client = client;
+        this.patience = patience;
+    }
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+        startClock(context);
+    }
+
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        ByteBuf in = (ByteBuf) message;
+        if (refused) {
+            in.release();
+            return;
+        }
+        ByteBuf bytes = in;
+        if (begun != null) {
+            bytes = begun.writeBytes(in);
+            in.release();
+            begun = null;
+        }
+        try {
+            cut(context, bytes);
+            if (bytes.isReadable() && !refused) {
+                begun = context.alloc().buffer(bytes.readableBytes()).writeBytes(bytes);
+                startClock(context);
+            }
+        } catch (ProtocolException e) {
+            refuse(context, e);
+        } finally {
+            bytes.release();
+        }
+    }
+
+    private void cut(ChannelHandlerContext context, ByteBuf bytes) throws ProtocolException {
+        while (bytes.readableBytes() >= Abi.Frame.SIZEOF) {
+            int length = FrameCodec.header(view(bytes, Abi.Frame.SIZEOF)).length();
+            if (bytes.readableBytes() < length) {
+                return;
+            }
+            stopClock();
+            ByteBuffer frame = view(bytes, length);
+            bytes.skipBytes(length);
+            try {
+                Decoded decoded = FrameCodec.decode(frame);
+                connection.tell(new Connection.Received(decoded.frame(), decoded.seq()));
+            } catch (ProtocolException e) {
+                Frames.send(context.channel(), Frame.ErrorFrame.of(e.code(), text(e)), e.seq());
+            }
+        }
+    }
+
+    private static ByteBuffer view(ByteBuf bytes, int length) {
+        return bytes.nioBuffer(bytes.readerIndex(), length);
+    }
+
+    private void startClock(ChannelHandlerContext context) {
+        if (deadline == null) {
+            deadline = context.executor().schedule(() -> expire(context), patience.toMillis(), TimeUnit.MILLISECONDS);
+        }
+    }
+
+    private void stopClock() {
+        if (deadline != null) {
+            deadline.cancel(false);
+            deadline = null;
+        }
+    }
+
+    private void expire(ChannelHandlerContext context) {
+        int came = begun == null ? 0 : begun.readableBytes();
+        refuse(
+                context,
+                new ProtocolException(
+                        ErrorCode.BAD_REQUEST,
+                        0,
+                        "no complete frame within " + patience.toMillis() + " ms (" + came
+                                + " bytes came): connect when there is something to ask"));
+    }
+
+    private void refuse(ChannelHandlerContext context, ProtocolException why) {
+        refused = true;
+        stopClock();
+        log.debug("{} was refused: {}", client, why.getMessage());
+        Frames.sendLast(context.channel(), Frame.ErrorFrame.of(why.code(), text(why)), why.seq());
+    }
+
+    private static String text(ProtocolException why) {
+        return String.valueOf(why.getMessage());
+    }
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext context) {
+        if (!context.channel().isWritable()) {
+            log.warn("{} does not read its replies; its connection was closed.", client);
+            Frames.close(context.channel());
+        }
+    }
+
+    @Override
+    public void channelInactive(ChannelHandlerContext context) {
+        stopClock();
+        if (begun != null) {
+            begun.release();
+            begun = null;
+        }
+        connection.tell(new Connection.Closed());
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+        log.debug("The connection of {} failed: {}", client, cause.toString());
+        Frames.close(context.channel());
+    }
+}

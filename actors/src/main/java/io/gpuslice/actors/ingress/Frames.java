@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors.ingress;
+
+import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.unix.FileDescriptor;
+
+/** What goes out to a client. If it cannot, the channel says so to its handler, which closes it. */
+@SuppressWarnings("FutureReturnValueIgnored")
+final class Frames {
+    private Frames() {}
+
+    static void send(Channel channel, Frame frame, int seq) {
+        channel.writeAndFlush(bytes(frame, seq), channel.voidPromise());
+    }
+
+    /** Sends a frame and, when it is out, closes the channel. */
+    static void sendLast(Channel channel, Frame frame, int seq) {
+        channel.writeAndFlush(bytes(frame, seq)).addListener(ChannelFutureListener.CLOSE);
+    }
+
+    /** Sends one byte that carries a descriptor, and closes ours, sent or not. */
+    static void send(Channel channel, FileDescriptor descriptor) {
+        channel.writeAndFlush(descriptor).addListener(_ -> descriptor.close());
+    }
+
+    static void close(Channel channel) {
+        channel.close();
+    }
+
+    private static ByteBuf bytes(Frame frame, int seq) {
+        return Unpooled.wrappedBuffer(FrameCodec.encode(frame, seq));
+    }
+}

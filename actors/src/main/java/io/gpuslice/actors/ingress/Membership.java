@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors.ingress;
+
+import io.gpuslice.actors.DeviceUse;
+import io.gpuslice.actors.Session;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
+import io.netty.channel.Channel;
+import java.time.Duration;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a connection is after its HELLO: the requests of one process image to its session. Every request is answered
+ * once, by the session or, when that says nothing in time, by a refusal; whatever the session says later is dropped,
+ * and if it was a grant, the guest finds it in its page as credit.
+ */
+final class Membership {
+
+    /** Less than the guest's 2 s, so that it hears a reason instead of nothing. */
+    static final Duration PATIENCE = Duration.ofMillis(1500);
+
+    /** A guest has one request in flight; only a client that is not ours comes near it. */
+    private static final int MOST_IN_FLIGHT = 64;
+
+    private final Channel channel;
+    private final ActorRef<Session.Command> session;
+    private final ProcessId process;
+    private final ImageId image;
+    private final int devices;
+    private final ActorRef<Session.ChargeReply> charges;
+    private final ActorRef<Session.QueryReply> queries;
+    private final Map<Integer, Waiting> waiting = new LinkedHashMap<>();
+    private boolean ended;
+
+    /** @param since System.nanoTime */
+    private record Waiting(Frame request, long since) {}
+
+    /** @param devices how many its HELLO named */
+    Membership(
+            Channel channel,
+            ActorRef<Session.Command> session,
+            ProcessId process,
+            ImageId image,
+            int devices,
+            ActorRef<Session.ChargeReply> charges,
+            ActorRef<Session.QueryReply> queries) {
+        this.channel = channel;
+        this.session = session;
+        this.process = process;
+        this.image = image;
+        this.devices = devices;
+        this.charges = charges;
+        this.queries = queries;
+    }
+
+    void charge(Frame.Charge charge, int seq) {
+        if (charge.device() >= devices) {
+            refuse(charge, seq, ErrorCode.BAD_REQUEST, noSuch(charge.device()));
+        } else if (admit(charge, seq)) {
+            session.tell(new Session.Charge(process, image, charge.device(), charge.bytes(), seq, charges));
+        }
+    }
+
+    void query(Frame.Query query, int seq) {
+        if (admit(query, seq)) {
+            session.tell(new Session.Query(process, seq, queries));
+        }
+    }
+
+    void freed(Frame.Freed freed, int seq) {
+        if (freed.device() >= devices) {
+            refuse(freed, seq, ErrorCode.BAD_REQUEST, noSuch(freed.device()));
+        } else {
+            session.tell(new Session.Freed(process, image, freed.device(), freed.bytes(), freed.handle()));
+        }
+    }
+
+    private boolean admit(Frame request, int seq) {
+        if (ended) {
+            refuse(request, seq, ErrorCode.SESSION_CLOSED, "the session has ended");
+        } else if (waiting.size() >= MOST_IN_FLIGHT) {
+            refuse(
+                    request,
+                    seq,
+                    ErrorCode.OVERLOADED,
+                    MOST_IN_FLIGHT + " requests of this connection wait already: read their replies first");
+        } else if (waiting.putIfAbsent(seq, new Waiting(request, System.nanoTime())) != null) {
+            Frames.send(
+                    channel,
+                    Frame.ErrorFrame.of(
+                            ErrorCode.BAD_REQUEST,
+                            "request " + Integer.toUnsignedString(seq)
+                                    + " is still waiting: every request needs a number of its own"),
+                    seq);
+        } else {
+            return true;
+        }
+        return false;
+    }
+
+    /** Whether a request waits for the session. */
+    boolean isWaiting() {
+        return !waiting.isEmpty();
+    }
+
+    void charged(Session.ChargeReply reply) {
+        switch (reply) {
+            case Session.ChargeReply.Granted(var seq, var device, var charge) ->
+                answer(seq, new Frame.Granted(charge, device));
+            case Session.ChargeReply.Denied denied ->
+                answer(
+                        denied.seq(),
+                        new Frame.Denied(
+                                denied.code(), denied.device(), denied.asked(), denied.used(), denied.limit()));
+            case Session.ChargeReply.Failed(var seq, var code, var text) ->
+                answer(seq, Frame.ErrorFrame.of(code, text));
+        }
+    }
+
+    void queried(Session.QueryReply reply) {
+        switch (reply) {
+            case Session.QueryReply.Status status ->
+                answer(
+                        status.seq(),
+                        new Frame.Status(
+                                Frame.Status.State.valueOf(status.state().name()),
+                                status.flags(),
+                                status.ttlLeftMillis(),
+                                status.devices().stream().map(Membership::use).toList()));
+            case Session.QueryReply.Failed(var seq, var code, var text) -> answer(seq, Frame.ErrorFrame.of(code, text));
+        }
+    }
+
+    private static Frame.Status.Device use(DeviceUse use) {
+        return new Frame.Status.Device(use.limit(), use.used(), use.charge());
+    }
+
+    private void answer(int seq, Frame reply) {
+        // Null: it came too late and was answered already.
+        @Nullable Waiting request = waiting.remove(seq);
+        if (request != null) {
+            Frames.send(channel, reply, seq);
+        }
+    }
+
+    /** Refuses what has waited too long. */
+    void expire() {
+        long now = System.nanoTime();
+        refuseAll(
+                PATIENCE.toNanos(),
+                now,
+                ErrorCode.INTERNAL,
+                "the session did not answer within " + PATIENCE.toMillis() + " ms");
+    }
+
+    /** The session is gone for good, and its answers with it. */
+    void sessionEnded() {
+        ended = true;
+        refuseAll(0, System.nanoTime(), ErrorCode.SESSION_CLOSED, "the session has ended");
+    }
+
+    private void refuseAll(long olderThanNanos, long now, ErrorCode code, String text) {
+        for (Iterator<Map.Entry<Integer, Waiting>> each = waiting.entrySet().iterator(); each.hasNext(); ) {
+            Map.Entry<Integer, Waiting> entry = each.next();
+            if (now - entry.getValue().since() >= olderThanNanos) {
+                each.remove();
+                refuse(entry.getValue().request(), entry.getKey(), code, text);
+            }
+        }
+    }
+
+    /** The connection is gone. */
+    void disconnected() {
+        session.tell(new Session.Disconnected(process, image));
+    }
+
+    private void refuse(Frame request, int seq, ErrorCode code, String text) {
+        Frame reply = switch (request) {
+            case Frame.Charge charge
+            when charge.device() < devices -> new Frame.Denied(code, charge.device(), charge.bytes(), 0, 0);
+            default -> Frame.ErrorFrame.of(code, text);
+        };
+        Frames.send(channel, reply, seq);
+    }
+
+    private String noSuch(int device) {
+        return "device " + device + " is none of the " + devices + " that HELLO named";
+    }
+}

@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import static io.gpuslice.actors.World.DEVICE;
+import static io.gpuslice.actors.World.MIB;
+import static io.gpuslice.actors.World.OWNER;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.gpuslice.actors.Session.ChargeReply;
+import io.gpuslice.actors.Session.HelloReply;
+import io.gpuslice.actors.Session.QueryReply;
+import io.gpuslice.actors.SessionEvent.Booked;
+import io.gpuslice.actors.SessionEvent.SlotTaken;
+import io.gpuslice.actors.World.TestPage;
+import io.gpuslice.actors.process.Peer;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.domain.LedgerEvent;
+import io.gpuslice.domain.Limits;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.SessionState;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Set;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class SessionTest {
+
+    private static final String TOKEN = "the token";
+    private static final String SLOT = "session-0";
+    private static final Duration GRACE = Duration.ofMillis(20);
+
+    private static ActorTestKit kit;
+    private static PersistenceTestKit journal;
+
+    private final List<ActorRef<Session.Command>> spawned = new ArrayList<>();
+    private World world;
+    private TestProbe<Sessions.Command> sessions;
+
+    @BeforeAll
+    static void start() {
+        kit = ActorTestKit.create(World.config());
+        journal = PersistenceTestKit.create(kit.system());
+    }
+
+    @AfterAll
+    static void stop() {
+        kit.shutdownTestKit();
+    }
+
+    @BeforeEach
+    void clear() {
+        journal.clearAll();
+        journal.resetPolicy();
+        world = new World(kit);
+        sessions = kit.createTestProbe(Sessions.Command.class);
+    }
+
+    @AfterEach
+    void end() {
+        spawned.forEach(kit::stop);
+    }
+
+    // ---------------------------------------------------------------- memory
+
+    @Test
+    void aChargeThatFitsIsInTheJournalAndInThePageWhenItIsGranted() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+
+        assertThat(charge(session, process, World.image(1), 3 * MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 3 * MIB));
+        assertThat(page.charge()).isEqualTo(3 * MIB);
+        assertThat(journaled()).last().isEqualTo(new Booked(new LedgerEvent.Charged(process, DEVICE, 3 * MIB)));
+    }
+
+    @Test
+    void aChargeOverTheLimitIsDeniedWithTheNumbers() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        page.used[0] = 60 * MIB;
+
+        assertThat(charge(session, process, World.image(1), 5 * MIB))
+                .isEqualTo(new ChargeReply.Denied(1, 0, ErrorCode.QUOTA_EXCEEDED, 5 * MIB, 60 * MIB, 64 * MIB));
+    }
+
+    @Test
+    void aSiblingsIdleCreditIsTakenBeforeAnybodyIsDenied() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId idle = world.process();
+        TestPage idlePage = join(session, idle, World.image(1));
+        charge(session, idle, World.image(1), 60 * MIB);
+        idlePage.used[0] = 10 * MIB;
+        ProcessId busy = world.process();
+        TestPage busyPage = join(session, busy, World.image(2));
+
+        assertThat(charge(session, busy, World.image(2), 50 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(idlePage.charge()).isEqualTo(10 * MIB);
+        assertThat(busyPage.charge()).isEqualTo(50 * MIB);
+    }
+
+    @Test
+    void aWriteThatFailsDeniesWithTheReasonAndChangesNothing() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), MIB);
+        page.used[0] = MIB;
+
+        journal.failNextPersisted(SLOT, new IOException("No space left on device"));
+        assertThat(charge(session, process, World.image(1), MIB))
+                .isEqualTo(new ChargeReply.Failed(
+                        1,
+                        ErrorCode.INTERNAL,
+                        "the request could not be recorded: No space left on device; nothing has changed"));
+        assertThat(page.charge()).isEqualTo(MIB);
+
+        // The actor comes back by itself, with the page it had.
+        assertThat(charge(session, process, World.image(1), 2 * MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 3 * MIB));
+    }
+
+    @Test
+    void aStrangerIsNotCharged() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+
+        ChargeReply reply = charge(session, world.process(), World.image(1), MIB);
+
+        assertThat(reply).isInstanceOfSatisfying(ChargeReply.Failed.class, failed -> {
+            assertThat(failed.code()).isEqualTo(ErrorCode.FORBIDDEN);
+            assertThat(failed.text()).contains("no member of session a");
+        });
+    }
+
+    @Test
+    void aMemberIsToldTheSessionsNumbers() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 8 * MIB);
+        page.used[0] = 5 * MIB;
+
+        assertThat(status(session, process))
+                .isEqualTo(new QueryReply.Status(
+                        1, SessionState.ACTIVE, 0, -1, List.of(new DeviceUse(DEVICE, 64 * MIB, 5 * MIB, 8 * MIB))));
+    }
+
+    // --------------------------------------------------------------- members
+
+    @Test
+    void aProcessWithTheTokenIsWelcomedWithItsLimits() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+
+        HelloReply reply = hello(session, world.process(), World.image(1), TOKEN, OWNER);
+
+        assertThat(reply)
+                .isInstanceOfSatisfying(
+                        HelloReply.Welcomed.class,
+                        welcomed -> assertThat(welcomed.limits()).containsExactly(64 * MIB));
+    }
+
+    @Test
+    void aWrongTokenIsRefused() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+
+        HelloReply reply = hello(session, world.process(), World.image(1), "another token", OWNER);
+
+        assertThat(reply)
+                .isInstanceOfSatisfying(
+                        HelloReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.UNAUTHENTICATED));
+    }
+
+    @Test
+    void anotherUsersProcessIsRefusedEvenWithTheToken() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+
+        HelloReply reply = hello(session, world.process(), World.image(1), TOKEN, OWNER + 1);
+
+        assertThat(reply)
+                .isInstanceOfSatisfying(
+                        HelloReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.FORBIDDEN));
+    }
+
+    @Test
+    void theSameProgramThatComesBackGetsItsPageAgain() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), MIB);
+
+        HelloReply again = hello(session, process, World.image(1), TOKEN, OWNER);
+
+        assertThat(again)
+                .isInstanceOfSatisfying(
+                        HelloReply.Welcomed.class,
+                        welcomed -> assertThat(welcomed.page()).isSameAs(page));
+        assertThat(page.charge()).isEqualTo(MIB);
+        assertThat(world.memory.made).hasSize(1);
+    }
+
+    @Test
+    void anotherProgramInTheSameProcessReturnsWhatTheOldOneHad() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage old = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        old.used[0] = 60 * MIB;
+
+        TestPage fresh = join(session, process, World.image(2));
+
+        assertThat(old.isClosed).isTrue();
+        assertThat(charge(session, process, World.image(2), 64 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(fresh.charge()).isEqualTo(64 * MIB);
+    }
+
+    @Test
+    void aDeathReturnsTheWholeChargeOnce() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        page.used[0] = 40 * MIB;
+        world.awaitWatched(process);
+
+        world.kill(process);
+        world.kill(process);
+
+        SessionView view = describe(session);
+        assertThat(view.members()).isEmpty();
+        assertThat(view.reclaimed()).isEqualTo(40 * MIB);
+        assertThat(view.counters()).isEqualTo(new SessionView.Counters(5, 3, 1));
+        assertThat(page.isClosed).isTrue();
+    }
+
+    @Test
+    void anEndedSocketOfALivingProcessChangesNothing() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+
+        session.tell(new Session.Disconnected(process, World.image(1)));
+
+        assertThat(describe(session).members()).hasSize(1);
+    }
+
+    @Test
+    void anEndedSocketWhosePageIsGoneFromTheProcessIsAnExec() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        world.table.withoutPage.add(process);
+
+        session.tell(new Session.Disconnected(process, World.image(1)));
+
+        describe(session);
+        assertThat(describe(session).members()).isEmpty();
+    }
+
+    // ------------------------------------------------- restart, other terms
+
+    @Test
+    void afterARestartAPageHasTheJournaledChargeWhateverWasInIt() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 8 * MIB);
+        kit.stop(session);
+        page.words[0] = 50 * MIB;
+
+        ActorRef<Session.Command> restarted = open(terms("a", 64 * MIB));
+
+        assertThat(page.charge()).isEqualTo(8 * MIB);
+        assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
+            assertThat(member.process()).isEqualTo(process);
+            assertThat(member.command()).isEqualTo("train --epochs 3");
+            assertThat(member.charge()).isEqualTo(8 * MIB);
+        });
+    }
+
+    @Test
+    void whoDiedWhileNoDaemonRanIsReclaimedBeforeAnythingIsDecided() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId dead = world.process();
+        join(session, dead, World.image(1));
+        charge(session, dead, World.image(1), 60 * MIB);
+        ProcessId living = world.process();
+        join(session, living, World.image(2));
+        kit.stop(session);
+        world.table.alive.remove(dead);
+
+        ActorRef<Session.Command> restarted = spawn(terms("a", 64 * MIB));
+
+        // Sent before the session has looked for its pages: it waits for them.
+        assertThat(charge(restarted, living, World.image(2), 64 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+    }
+
+    @Test
+    void aPageThatIsNotFoundAgainCountsAsWhollyUsedUntilItsProcessComesBack() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        page.used[0] = MIB;
+        kit.stop(session);
+        world.memory.found.clear();
+
+        ActorRef<Session.Command> restarted = open(terms("a", 64 * MIB));
+
+        assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
+            assertThat(member.page()).isEqualTo(MemberView.PageState.LOST);
+            assertThat(member.used()).isEqualTo(60 * MIB);
+        });
+        join(restarted, process, World.image(1));
+        assertThat(world.memory.last().charge()).isEqualTo(60 * MIB);
+        assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
+            assertThat(member.page()).isEqualTo(MemberView.PageState.OK);
+            // Until the program has carried its books over into the new page.
+            assertThat(member.used()).isEqualTo(60 * MIB);
+        });
+    }
+
+    @Test
+    void aSlotThatAnotherSessionHadBeginsAnew() {
+        ActorRef<Session.Command> former = open(terms("former", 64 * MIB));
+        ProcessId process = world.process();
+        join(former, process, World.image(1));
+        charge(former, process, World.image(1), 60 * MIB);
+        kit.stop(former);
+
+        ActorRef<Session.Command> next = open(terms("next", 32 * MIB));
+
+        assertThat(describe(next).members()).isEmpty();
+        join(next, process, World.image(1));
+        assertThat(journaled()).contains(new SlotTaken(new SessionId("next"), Limits.everywhere(32 * MIB), false));
+        assertThat(charge(next, process, World.image(1), 32 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+    }
+
+    @Test
+    void aSnapshotHoldsAllThatTheEventsSaid() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        for (int i = 1; i <= 150; i++) {
+            charge(session, process, World.image(1), 4096);
+            page.used[0] = page.charge();
+        }
+        SessionView before = describe(session);
+        kit.stop(session);
+
+        assertThat(describe(open(terms("a", 64 * MIB)))).isEqualTo(before);
+    }
+
+    @Test
+    void anExpiredSessionGrantsNothingAndForgetsNothing() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 8 * MIB);
+        page.used[0] = 3 * MIB;
+
+        session.tell(new Session.Follow(expired(terms("a", 64 * MIB))));
+
+        assertThat(charge(session, process, World.image(1), 1))
+                .isEqualTo(new ChargeReply.Denied(1, 0, ErrorCode.SESSION_EXPIRED, 1, 3 * MIB, 64 * MIB));
+        assertThat(page.isGated()).isTrue();
+        assertThat(page.charge()).isEqualTo(3 * MIB);
+
+        session.tell(new Session.Follow(terms("a", 64 * MIB)));
+        assertThat(charge(session, process, World.image(1), 1)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(page.isGated()).isFalse();
+    }
+
+    @Test
+    void aLowerLimitTakesIdleCreditAndNothingElse() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        page.used[0] = 20 * MIB;
+
+        session.tell(new Session.Follow(terms("a", 10 * MIB)));
+
+        assertThat(describe(session).devices()).containsExactly(new DeviceUse(DEVICE, 10 * MIB, 20 * MIB, 20 * MIB));
+        assertThat(page.isGated()).isTrue();
+    }
+
+    // ------------------------------------------------------------------- end
+
+    @Test
+    void aSessionEndsWhenItsLeaderAndItsMembersAreGoneAndTheGraceIsOver() {
+        ProcessId leader = world.process();
+        ActorRef<Session.Command> session = open(led(terms("a", 64 * MIB), leader));
+        ProcessId member = world.process();
+        join(session, member, World.image(1));
+        world.awaitWatched(leader);
+        world.awaitWatched(member);
+
+        world.kill(member);
+        describe(session);
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
+        world.kill(leader);
+
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+    }
+
+    @Test
+    void aProcessWithTheSessionInItsEnvironmentKeepsItAlive() {
+        ProcessId leader = world.process();
+        ActorRef<Session.Command> session = open(led(terms("a", 64 * MIB), leader));
+        ProcessId child = world.process();
+        world.table.environments.put(child, new SessionId("a"));
+        world.awaitWatched(leader);
+
+        world.kill(leader);
+        world.awaitWatched(child);
+        describe(session);
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
+        world.kill(child);
+
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+    }
+
+    @Test
+    void aKeptSessionDoesNotEndByItself() {
+        ProcessId leader = world.process();
+        ActorRef<Session.Command> session = open(keeping(led(terms("a", 64 * MIB), leader)));
+        world.awaitWatched(leader);
+
+        world.kill(leader);
+
+        describe(session);
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
+    }
+
+    @Test
+    void aLiveSessionIsNotRemovedAndItsProcessesAreNamed() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+
+        Sessions.RemoveReply reply = remove(session, false);
+
+        assertThat(reply).isInstanceOfSatisfying(Sessions.RemoveReply.Busy.class, busy -> {
+            assertThat(busy.alive()).containsExactly(process);
+            assertThat(busy.text())
+                    .contains("1 living process (" + process + ")")
+                    .contains("--force");
+        });
+        assertThat(world.table.ended).isEmpty();
+    }
+
+    @Test
+    void byForceProcessesAreAskedToEndThenMadeToAndThenTheSessionCloses() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+        TestProbe<Sessions.RemoveReply> replies = kit.createTestProbe();
+        world.awaitWatched(process);
+
+        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", true, replies.getRef())));
+        await().until(() -> world.table.ended.size() >= 2);
+        assertThat(world.table.ended).startsWith("ASK " + process, "MAKE " + process);
+        assertThat(hello(session, world.process(), World.image(2), TOKEN, OWNER))
+                .isInstanceOfSatisfying(
+                        HelloReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_CLOSED));
+        world.kill(process);
+        sessions.fishForMessage(
+                Duration.ofSeconds(3),
+                message -> message instanceof Sessions.Ended
+                        ? FishingOutcomes.complete()
+                        : FishingOutcomes.continueAndIgnore());
+        session.tell(new Session.Stop());
+
+        replies.fishForMessage(
+                Duration.ofSeconds(3),
+                reply -> reply.equals(new Sessions.RemoveReply.Removed(new SessionId("a")))
+                        ? FishingOutcomes.complete()
+                        : FishingOutcomes.continueAndIgnore());
+    }
+
+    // --------------------------------------------------------------- helpers
+
+    private ActorRef<Session.Command> open(Session.Terms terms) {
+        ActorRef<Session.Command> session = spawn(terms);
+        sessions.expectMessage(new Sessions.Restored(terms.id()));
+        return session;
+    }
+
+    private ActorRef<Session.Command> spawn(Session.Terms terms) {
+        Session.Settings settings =
+                new Session.Settings(World.journal(), new Access(false, OWNER), GRACE, GRACE.multipliedBy(5));
+        ActorRef<Session.Command> session =
+                kit.spawn(Session.create(terms, world.ports(), settings, sessions.getRef()));
+        spawned.add(session);
+        return session;
+    }
+
+    private static Session.Terms terms(String id, long limit) {
+        return new Session.Terms(
+                new SessionId(id),
+                0,
+                "",
+                OWNER,
+                limit + "",
+                Limits.everywhere(limit),
+                Set.of(TokenHash.of(TOKEN)),
+                0,
+                Optional.empty(),
+                Instant.parse("2026-01-01T00:00:00Z"),
+                OptionalLong.empty(),
+                false);
+    }
+
+    private static Session.Terms keeping(Session.Terms terms) {
+        return with(terms, Abi.FLAG_KEEP, terms.leader(), false);
+    }
+
+    private static Session.Terms led(Session.Terms terms, ProcessId leader) {
+        return with(terms, terms.flags(), Optional.of(leader), false);
+    }
+
+    private static Session.Terms expired(Session.Terms terms) {
+        return with(terms, terms.flags(), terms.leader(), true);
+    }
+
+    private static Session.Terms with(Session.Terms terms, int flags, Optional<ProcessId> leader, boolean expired) {
+        return new Session.Terms(
+                terms.id(),
+                terms.slot(),
+                terms.name(),
+                terms.uid(),
+                terms.limit(),
+                terms.limits(),
+                terms.tokens(),
+                flags,
+                leader,
+                terms.created(),
+                terms.deadline(),
+                expired);
+    }
+
+    private HelloReply hello(
+            ActorRef<Session.Command> session, ProcessId process, ImageId image, String token, int uid) {
+        TestProbe<HelloReply> reply = kit.createTestProbe();
+        session.tell(new Session.Hello(new Peer(process, uid), token, image, List.of(DEVICE), reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private TestPage join(ActorRef<Session.Command> session, ProcessId process, ImageId image) {
+        assertThat(hello(session, process, image, TOKEN, OWNER)).isInstanceOf(HelloReply.Welcomed.class);
+        return world.memory.last();
+    }
+
+    private ChargeReply charge(ActorRef<Session.Command> session, ProcessId process, ImageId image, long bytes) {
+        TestProbe<ChargeReply> reply = kit.createTestProbe();
+        session.tell(new Session.Charge(process, image, 0, bytes, 1, reply.getRef()));
+        return reply.receiveMessage(Duration.ofSeconds(10));
+    }
+
+    private QueryReply status(ActorRef<Session.Command> session, ProcessId process) {
+        TestProbe<QueryReply> reply = kit.createTestProbe();
+        session.tell(new Session.Query(process, 1, reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private SessionView describe(ActorRef<Session.Command> session) {
+        TestProbe<SessionView> reply = kit.createTestProbe();
+        session.tell(new Session.Describe(reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private Sessions.RemoveReply remove(ActorRef<Session.Command> session, boolean force) {
+        TestProbe<Sessions.RemoveReply> reply = kit.createTestProbe();
+        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", force, reply.getRef())));
+        return reply.receiveMessage();
+    }
+
+    private static List<Object> journaled() {
+        return journal.persistedInStorage(SLOT);
+    }
+}

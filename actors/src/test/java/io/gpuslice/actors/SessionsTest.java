@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import static io.gpuslice.actors.World.MIB;
+import static io.gpuslice.actors.World.OWNER;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import io.gpuslice.actors.Sessions.FindReply;
+import io.gpuslice.actors.Sessions.InspectReply;
+import io.gpuslice.actors.Sessions.ListReply;
+import io.gpuslice.actors.Sessions.OpenReply;
+import io.gpuslice.actors.Sessions.RemoveReply;
+import io.gpuslice.actors.Sessions.UpdateReply;
+import io.gpuslice.actors.device.Devices;
+import io.gpuslice.actors.process.Peer;
+import io.gpuslice.config.LimitSpec;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.SessionState;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class SessionsTest {
+
+    private static final String LIST = "sessions";
+    private static final Caller US = new Caller(1, OWNER, false);
+    private static final Caller STRANGER = new Caller(2, OWNER + 1, false);
+
+    private static ActorTestKit kit;
+    private static PersistenceTestKit journal;
+
+    private final List<ActorRef<?>> spawned = new ArrayList<>();
+    private World world;
+    private TestProbe<Sessions.Start> start;
+
+    @BeforeAll
+    static void start() {
+        kit = ActorTestKit.create(World.config());
+        journal = PersistenceTestKit.create(kit.system());
+    }
+
+    @AfterAll
+    static void stop() {
+        kit.shutdownTestKit();
+    }
+
+    @BeforeEach
+    void clear() {
+        journal.clearAll();
+        journal.resetPolicy();
+        world = new World(kit);
+        start = kit.createTestProbe(Sessions.Start.class);
+    }
+
+    @AfterEach
+    void end() {
+        spawned.forEach(kit::stop);
+    }
+
+    // ------------------------------------------------------------------ open
+
+    @Test
+    void anOpenedSessionHasARandomIdAndATokenThatIsNotKept() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        OpenReply.Opened one = open(sessions, "64MB");
+        OpenReply.Opened other = open(sessions, "64MB");
+
+        assertThat(one.id().text())
+                .matches("[0-9a-f]{16}")
+                .isNotEqualTo(other.id().text());
+        assertThat(one.token()).matches("[0-9a-f]{64}").isNotEqualTo(other.token());
+        assertThat(journal.persistedInStorage(LIST).toString())
+                .contains(one.id().text(), TokenHash.of(one.token()).hex())
+                .doesNotContain(one.token());
+    }
+
+    @Test
+    void aLimitThatMakesNoSenseIsRefusedWithTheAcceptedForms() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(tryOpen(sessions, US, "8 potatoes", Duration.ZERO, 0))
+                .isInstanceOfSatisfying(OpenReply.Refused.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(ErrorCode.BAD_REQUEST);
+                    assertThat(refused.text()).contains("8 potatoes").contains("8GB");
+                });
+        assertThat(journal.persistedInStorage(LIST)).hasSize(1);
+    }
+
+    @Test
+    void aLimitAboveTheDeviceWarns() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(open(sessions, "2GB").warning()).contains("2.0 GiB").contains("1.0 GiB");
+        assertThat(open(sessions, "50%").warning()).isEmpty();
+    }
+
+    @Test
+    void anotherUserOpensNothing() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(tryOpen(sessions, STRANGER, "64MB", Duration.ZERO, 0))
+                .isInstanceOfSatisfying(
+                        OpenReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.FORBIDDEN));
+    }
+
+    @Test
+    void moreSessionsThanAreAllowedAreRefusedAsOverloaded() {
+        ActorRef<Sessions.Command> sessions = begin();
+        for (int i = 0; i < 8; i++) {
+            open(sessions, "64MB");
+        }
+
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ZERO, 0))
+                .isInstanceOfSatisfying(OpenReply.Refused.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(ErrorCode.OVERLOADED);
+                    assertThat(refused.text()).contains("8 sessions");
+                });
+    }
+
+    @Test
+    void anOpenThatCannotBeRecordedIsRefusedWithTheReasonAndTheNextOneWorks() {
+        ActorRef<Sessions.Command> sessions = begin();
+        journal.failNextPersisted(LIST, new IOException("No space left on device"));
+
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ZERO, 0))
+                .isEqualTo(new OpenReply.Refused(
+                        ErrorCode.INTERNAL,
+                        "the request could not be recorded: No space left on device; nothing has changed"));
+        assertThat(list(sessions, US)).isEmpty();
+        open(sessions, "64MB");
+        assertThat(list(sessions, US)).hasSize(1);
+    }
+
+    @Test
+    void aJoinGivesAnotherTokenThatOpensTheSameSession() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = open(sessions, "64MB");
+        TestProbe<OpenReply> reply = kit.createTestProbe();
+
+        sessions.tell(new Sessions.Join(US, opened.id().text().substring(0, 6), reply.getRef()));
+
+        OpenReply.Opened joined = reply.expectMessageClass(OpenReply.Opened.class);
+        assertThat(joined.id()).isEqualTo(opened.id());
+        assertThat(hello(sessions, opened.id(), opened.token())).isInstanceOf(Session.HelloReply.Welcomed.class);
+        assertThat(hello(sessions, opened.id(), joined.token())).isInstanceOf(Session.HelloReply.Welcomed.class);
+    }
+
+    @Test
+    void theTokenOfAnotherSessionOpensNothing() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened one = open(sessions, "64MB");
+        OpenReply.Opened other = open(sessions, "64MB");
+
+        assertThat(hello(sessions, one.id(), other.token()))
+                .isInstanceOfSatisfying(
+                        Session.HelloReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.UNAUTHENTICATED));
+    }
+
+    // ------------------------------------------------------------------ look
+
+    @Test
+    void anUnknownSessionIsSaidToBeUnknown() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(find(sessions, new SessionId("feed")))
+                .isInstanceOfSatisfying(
+                        FindReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_UNKNOWN));
+    }
+
+    @Test
+    void anotherUserSeesNothing() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = open(sessions, "64MB");
+
+        assertThat(list(sessions, STRANGER)).isEmpty();
+        assertThat(list(sessions, new Caller(3, 0, false))).hasSize(1);
+        assertThat(inspect(sessions, STRANGER, opened.id().text()))
+                .isInstanceOfSatisfying(
+                        InspectReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.FORBIDDEN));
+    }
+
+    @Test
+    void aSelectorThatMayBeTwoSessionsIsRefusedWithBoth() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened one = open(sessions, "64MB");
+        OpenReply.Opened other = open(sessions, "64MB");
+
+        // Both have the name that the helper gives.
+        assertThat(inspect(sessions, US, "train"))
+                .isInstanceOfSatisfying(
+                        InspectReply.Refused.class,
+                        refused -> assertThat(refused.text())
+                                .contains(one.id().text(), other.id().text()));
+        assertThat(inspect(sessions, US, one.id().text())).isInstanceOf(InspectReply.Seen.class);
+    }
+
+    // --------------------------------------------------------------- restart
+
+    @Test
+    void aRestartBringsEverySessionBack() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = open(sessions, "64MB");
+        List<SessionView> before = list(sessions, US);
+        kit.stop(sessions);
+
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+
+        start.expectMessage(new Sessions.Start.Ready(1));
+        assertThat(list(restarted, US)).isEqualTo(before);
+        assertThat(hello(restarted, opened.id(), opened.token())).isInstanceOf(Session.HelloReply.Welcomed.class);
+    }
+
+    @Test
+    void anEmptyListWhereThereWasOneIsALossAndNoBeginning() {
+        spawn("state", true);
+
+        assertThat(start.expectMessageClass(Sessions.Start.Unusable.class).reason())
+                .contains("empty, although there was one");
+    }
+
+    @Test
+    void theListOfAnotherDirectoryIsNotTaken() {
+        kit.stop(begin());
+
+        spawn("another state", true);
+
+        assertThat(start.expectMessageClass(Sessions.Start.Unusable.class).reason())
+                .contains("another state directory");
+    }
+
+    @Test
+    void aListThatHasLostItsBeginningIsNotTaken() {
+        journal.persistForRecovery(LIST, List.of(new SessionsEvent.Closed(new SessionId("a"))));
+
+        spawn("state", true);
+
+        assertThat(start.expectMessageClass(Sessions.Start.Unusable.class).reason())
+                .contains("This cannot have happened");
+    }
+
+    @Test
+    void oneSessionWhoseBooksCannotBeReadDoesNotKeepTheOthersFromStarting() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened broken = open(sessions, "64MB");
+        OpenReply.Opened whole = open(sessions, "64MB");
+        kit.stop(sessions);
+        journal.persistForRecovery(
+                "session-0", List.of(new SessionEvent.Departed(world.process(), 1, SessionView.Counters.NONE)));
+
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+
+        start.expectMessage(new Sessions.Start.Ready(2));
+        assertThat(hello(restarted, whole.id(), whole.token())).isInstanceOf(Session.HelloReply.Welcomed.class);
+        assertThat(find(restarted, broken.id()))
+                .isInstanceOfSatisfying(
+                        FindReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL));
+    }
+
+    // ------------------------------------------------------- TTL, other terms
+
+    @Test
+    void aSessionExpiresWhenItsTimeIsOver() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMillis(50), Abi.FLAG_KEEP));
+
+        assertThat(inspected(sessions, opened.id()).state()).isEqualTo(SessionState.ACTIVE);
+        world.clock.pass(Duration.ofMillis(50));
+
+        await().until(() -> inspected(sessions, opened.id()).state() == SessionState.EXPIRED);
+        assertThat(inspected(sessions, opened.id()).ttlLeft()).contains(Duration.ZERO);
+    }
+
+    @Test
+    void aTtlGoesOnOverARestart() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(10), 0));
+        kit.stop(sessions);
+        world.clock.pass(Duration.ofMinutes(4));
+
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+        start.expectMessage(new Sessions.Start.Ready(1));
+
+        assertThat(inspected(restarted, opened.id()).ttlLeft()).contains(Duration.ofMinutes(6));
+    }
+
+    @Test
+    void aTtlThatNoCalendarHoldsIsRefused() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ofSeconds(Long.MAX_VALUE), 0))
+                .isInstanceOfSatisfying(
+                        OpenReply.Refused.class,
+                        refused -> assertThat(refused.text()).contains("at most 3650 days"));
+    }
+
+    @Test
+    void anExpiredSessionIsRenewedAndResized() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMillis(50), Abi.FLAG_KEEP));
+        world.clock.pass(Duration.ofMillis(50));
+        await().until(() -> inspected(sessions, opened.id()).state() == SessionState.EXPIRED);
+        TestProbe<UpdateReply> reply = kit.createTestProbe();
+
+        sessions.tell(new Sessions.Update(
+                US, opened.id().text(), Optional.of("128MB"), Optional.of(Duration.ofHours(1)), reply.getRef()));
+
+        reply.expectMessage(new UpdateReply.Updated(opened.id(), ""));
+        SessionView view = inspected(sessions, opened.id());
+        assertThat(view.state()).isEqualTo(SessionState.ACTIVE);
+        assertThat(view.limit()).isEqualTo("128MB");
+        assertThat(view.defaultLimit()).isEqualTo(128 * MIB);
+        assertThat(view.ttlLeft()).contains(Duration.ofHours(1));
+    }
+
+    // ------------------------------------------------------------------- end
+
+    @Test
+    void aSessionThatNobodyEverJoinedClosesWhenItsTimeIsOver() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMillis(50), 0));
+        world.clock.pass(Duration.ofMillis(50));
+
+        await().untilAsserted(() -> assertThat(find(sessions, opened.id()))
+                .isInstanceOfSatisfying(
+                        FindReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_CLOSED)));
+    }
+
+    @Test
+    void aRemovedSessionIsClosedAndItsSlotIsUsedAgain() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened first = opened(tryOpen(sessions, US, "64MB", Duration.ZERO, Abi.FLAG_KEEP));
+        hello(sessions, first.id(), first.token());
+        TestProbe<RemoveReply> removed = kit.createTestProbe();
+        world.table.alive.forEach(world::awaitWatched);
+        world.table.alive.forEach(world::kill);
+
+        await().untilAsserted(() -> {
+            sessions.tell(new Sessions.Remove(US, first.id().text(), false, removed.getRef()));
+            assertThat(removed.receiveMessage()).isEqualTo(new RemoveReply.Removed(first.id()));
+        });
+
+        assertThat(find(sessions, first.id()))
+                .isInstanceOfSatisfying(
+                        FindReply.Refused.class,
+                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_CLOSED));
+        await().untilAsserted(() -> {
+            open(sessions, "64MB");
+            assertThat(journal.persistedInStorage(LIST).getLast())
+                    .isInstanceOfSatisfying(
+                            SessionsEvent.Opened.class,
+                            opened -> assertThat(opened.slot()).isZero());
+        });
+    }
+
+    @Test
+    void aStrangerRemovesNothing() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = open(sessions, "64MB");
+        TestProbe<RemoveReply> reply = kit.createTestProbe();
+
+        sessions.tell(new Sessions.Remove(STRANGER, opened.id().text(), true, reply.getRef()));
+
+        assertThat(reply.expectMessageClass(RemoveReply.Refused.class).code()).isEqualTo(ErrorCode.FORBIDDEN);
+        assertThat(list(sessions, US)).hasSize(1);
+    }
+
+    // --------------------------------------------------------------- helpers
+
+    private ActorRef<Sessions.Command> begin() {
+        ActorRef<Sessions.Command> sessions = spawn("state", false);
+        start.expectMessage(new Sessions.Start.Ready(0));
+        return sessions;
+    }
+
+    private ActorRef<Sessions.Command> spawn(String state, boolean begun) {
+        Session.Settings each = new Session.Settings(
+                World.journal(), new Access(false, OWNER), Duration.ofMillis(20), Duration.ofMillis(100));
+        Sessions.Settings settings = new Sessions.Settings(World.journal(), state, begun, 8, each);
+        ActorRef<Devices.Command> devices = kit.spawn(
+                Devices.create(List.of(new LimitSpec.Device(0, World.DEVICE.toString(), OptionalLong.of(1024 * MIB)))));
+        ActorRef<Sessions.Command> sessions =
+                kit.spawn(Sessions.create(world.ports(), settings, devices, start.getRef()));
+        spawned.add(sessions);
+        spawned.add(devices);
+        return sessions;
+    }
+
+    private OpenReply tryOpen(
+            ActorRef<Sessions.Command> sessions, Caller caller, String limit, Duration ttl, int flags) {
+        TestProbe<OpenReply> reply = kit.createTestProbe();
+        sessions.tell(new Sessions.Open(caller, limit, "train", ttl, flags, Optional.empty(), reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private static OpenReply.Opened opened(OpenReply reply) {
+        assertThat(reply).isInstanceOf(OpenReply.Opened.class);
+        return (OpenReply.Opened) reply;
+    }
+
+    private OpenReply.Opened open(ActorRef<Sessions.Command> sessions, String limit) {
+        return opened(tryOpen(sessions, US, limit, Duration.ZERO, 0));
+    }
+
+    private FindReply find(ActorRef<Sessions.Command> sessions, SessionId id) {
+        TestProbe<FindReply> reply = kit.createTestProbe();
+        sessions.tell(new Sessions.Find(id, reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private Session.HelloReply hello(ActorRef<Sessions.Command> sessions, SessionId id, String token) {
+        FindReply found = find(sessions, id);
+        assertThat(found).isInstanceOf(FindReply.Found.class);
+        ProcessId process = world.process();
+        TestProbe<Session.HelloReply> reply = kit.createTestProbe();
+        ((FindReply.Found) found)
+                .session()
+                .tell(new Session.Hello(
+                        new Peer(process, OWNER), token, World.image(1), List.of(World.DEVICE), reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private List<SessionView> list(ActorRef<Sessions.Command> sessions, Caller caller) {
+        TestProbe<ListReply> reply = kit.createTestProbe();
+        sessions.tell(new Sessions.ListAll(caller, reply.getRef()));
+        ListReply.Listed listed = reply.expectMessageClass(ListReply.Listed.class);
+        assertThat(listed.silent()).isEmpty();
+        return listed.sessions();
+    }
+
+    private InspectReply inspect(ActorRef<Sessions.Command> sessions, Caller caller, String selector) {
+        TestProbe<InspectReply> reply = kit.createTestProbe();
+        sessions.tell(new Sessions.Inspect(caller, selector, reply.getRef()));
+        return reply.receiveMessage();
+    }
+
+    private SessionView inspected(ActorRef<Sessions.Command> sessions, SessionId id) {
+        InspectReply reply = inspect(sessions, US, id.text());
+        assertThat(reply).isInstanceOf(InspectReply.Seen.class);
+        return ((InspectReply.Seen) reply).session();
+    }
+}

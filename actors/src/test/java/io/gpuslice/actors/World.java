@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import static org.awaitility.Awaitility.await;
+
+import com.typesafe.config.Config;
+import com.typesafe.config.ConfigFactory;
+import io.gpuslice.actors.page.PageCounters;
+import io.gpuslice.actors.page.PageSnapshot;
+import io.gpuslice.actors.page.Pages;
+import io.gpuslice.actors.process.PidWatcher;
+import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionId;
+import java.io.IOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.persistence.testkit.PersistenceTestKitPlugin;
+import org.apache.pekko.persistence.testkit.PersistenceTestKitSnapshotPlugin;
+
+/** The world outside the sessions, made of maps: processes die, exec and lose their pages when a test says so. */
+final class World {
+
+    static final DeviceId DEVICE = new DeviceId(UUID.fromString("00000000-0000-0000-0000-000000000001"));
+    static final long MIB = 1 << 20;
+    static final int OWNER = 1000;
+
+    /** Runs actors on journals in memory. */
+    static Config config() {
+        // How events are written is module persistence's, which is not here.
+        return ConfigFactory.parseString(
+                        "pekko.persistence.testkit { events.serialize = off, snapshots.serialize = off }")
+                .withFallback(PersistenceTestKitPlugin.getInstance().config())
+                .withFallback(PersistenceTestKitSnapshotPlugin.config())
+                .withFallback(ConfigFactory.load());
+    }
+
+    /** The journals of {@link #config}. */
+    static Journal journal() {
+        return new Journal(PersistenceTestKitPlugin.PluginId(), PersistenceTestKitSnapshotPlugin.PluginId(), 100);
+    }
+
+    final ActorRef<PidWatcher.Command> pidWatcher;
+    final Table table = new Table();
+    final Memory memory = new Memory();
+    final TestClock clock = new TestClock();
+
+    private final Map<ProcessId, Set<ActorRef<PidWatcher.Died>>> watches = new ConcurrentHashMap<>();
+    private int pids = 100;
+
+    World(ActorTestKit kit) {
+        pidWatcher = kit.spawn(Behaviors.receiveMessage(command -> {
+            if (command instanceof PidWatcher.Watch(ProcessId process, ActorRef<PidWatcher.Died> replyTo)) {
+                if (table.isAlive(process)) {
+                    watches.computeIfAbsent(process, _ -> ConcurrentHashMap.newKeySet())
+                            .add(replyTo);
+                } else {
+                    replyTo.tell(new PidWatcher.Died(process));
+                }
+            }
+            return Behaviors.same();
+        }));
+    }
+
+    /** What sessions see of this world. Work that may block is done at once. */
+    Ports ports() {
+        return new Ports(memory, table, clock, new Random(1), Runnable::run, pidWatcher);
+    }
+
+    /** A process that lives. */
+    ProcessId process() {
+        ProcessId process = new ProcessId("boot", pids++, 7);
+        table.alive.add(process);
+        return process;
+    }
+
+    /** The process dies, and whoever watches it hears of it. */
+    void kill(ProcessId process) {
+        table.alive.remove(process);
+        memory.found.remove(process);
+        table.environments.remove(process);
+        watches.getOrDefault(process, Set.of()).forEach(watch -> watch.tell(new PidWatcher.Died(process)));
+    }
+
+    /** Waits until the process is watched. */
+    void awaitWatched(ProcessId process) {
+        await().until(() -> watches.containsKey(process));
+    }
+
+    /** Processes as a test wants them. */
+    static final class Table implements ProcessTable {
+        final Set<ProcessId> alive = ConcurrentHashMap.newKeySet();
+        final Set<ProcessId> withoutPage = ConcurrentHashMap.newKeySet();
+        final Map<ProcessId, SessionId> environments = new ConcurrentHashMap<>();
+        final List<String> ended = Collections.synchronizedList(new ArrayList<>());
+
+        @Override
+        public String command(ProcessId process) {
+            return "train --epochs 3";
+        }
+
+        @Override
+        public boolean isAlive(ProcessId process) {
+            return alive.contains(process);
+        }
+
+        @Override
+        public boolean hasMapped(ProcessId process, PageIdentity page) {
+            return !withoutPage.contains(process);
+        }
+
+        @Override
+        public List<ProcessId> inSession(SessionId session) {
+            return environments.entrySet().stream()
+                    .filter(entry -> entry.getValue().equals(session))
+                    .map(Map.Entry::getKey)
+                    .toList();
+        }
+
+        @Override
+        public void end(ProcessId process, Urgency urgency) {
+            ended.add(urgency + " " + process);
+        }
+    }
+
+    /** Pages that are arrays. What a process has open can be found again. */
+    static final class Memory implements Pages {
+        final Map<ProcessId, TestPage> found = new ConcurrentHashMap<>();
+        final List<TestPage> made = Collections.synchronizedList(new ArrayList<>());
+
+        @Override
+        public MemberPage create(ProcessId process, List<DeviceId> devices) {
+            TestPage page = new TestPage(made.size() + 1, devices.size());
+            made.add(page);
+            found.put(process, page);
+            return page;
+        }
+
+        @Override
+        public Optional<MemberPage> reopen(ProcessId process, List<DeviceId> devices, PageIdentity identity) {
+            return Optional.ofNullable(found.get(process))
+                    .filter(page -> page.identity().equals(identity))
+                    .map(page -> {
+                        page.isClosed = false;
+                        return page;
+                    });
+        }
+
+        /** The page that was made last. */
+        TestPage last() {
+            return made.getLast();
+        }
+    }
+
+    /** One page. */
+    static final class TestPage implements Pages.MemberPage {
+        final long[] words;
+        final long[] used;
+        volatile boolean isClosed;
+        private final int number;
+
+        TestPage(int number, int devices) {
+            this.number = number;
+            words = new long[devices];
+            used = new long[devices];
+        }
+
+        long charge() {
+            return words[0] & ~GATED;
+        }
+
+        boolean isGated() {
+            return (words[0] & GATED) != 0;
+        }
+
+        @Override
+        public void storeCharge(int device, long word) {
+            words[device] = word;
+        }
+
+        @Override
+        public long used(int device) {
+            return used[device];
+        }
+
+        @Override
+        public void presetUsed(int device, long bytes) {
+            used[device] = bytes;
+        }
+
+        @Override
+        public PageIdentity identity() {
+            return new PageIdentity(1, number, 4096, 7, "page" + number);
+        }
+
+        @Override
+        public long size() {
+            return 4096;
+        }
+
+        @Override
+        public int duplicate() {
+            return -1;
+        }
+
+        @Override
+        public PageCounters counters() {
+            return new PageCounters(5, 3, 1);
+        }
+
+        @Override
+        public PageSnapshot snapshot(int most) throws IOException {
+            return new PageSnapshot(List.of(new PageSnapshot.Allocation(0x7000, used[0], 0, 1)), false);
+        }
+
+        @Override
+        public void close() {
+            isClosed = true;
+        }
+    }
+
+    /** Time as a test wants it. */
+    static final class TestClock implements Clock {
+        private final AtomicLong nanos = new AtomicLong(1_000);
+
+        @Override
+        public long nanos() {
+            return nanos.get();
+        }
+
+        @Override
+        public Instant now() {
+            return Instant.parse("2026-01-01T00:00:00Z").plusNanos(nanos.get());
+        }
+
+        void pass(Duration time) {
+            nanos.addAndGet(time.toNanos());
+        }
+    }
+
+    /** Distinct image ids. */
+    static ImageId image(int number) {
+        return new ImageId(String.format("%032x", number));
+    }
+}

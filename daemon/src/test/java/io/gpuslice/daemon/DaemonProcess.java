@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.daemon;
+
+import io.gpuslice.linux.UnixSocket;
+import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
+import io.gpuslice.wire.ProtocolException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A daemon in a process of its own, as people run it, and what its clients see of it. */
+final class DaemonProcess implements AutoCloseable {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final Process process;
+    private final Path socket;
+    private final Path errors;
+
+    private DaemonProcess(Process process, Path socket, Path errors) {
+        this.process = process;
+        this.socket = socket;
+        this.errors = errors;
+    }
+
+    /** Starts one with its state, its socket and its output in {@code directory}; does not wait until it listens. */
+    static DaemonProcess launch(Path directory, String... arguments) throws IOException {
+        Path socket = directory.resolve("socket");
+        Path errors = Files.createTempFile(directory, "errors", ".log");
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                Main.class.getName()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
+        Map<String, String> environment = builder.environment();
+        environment.put("GPUSLICE_STATE_DIR", directory.resolve("state").toString());
+        environment.put("GPUSLICE_IPC_SOCK", socket.toString());
+        environment.put("GPUSLICE_READY_FD", "1");
+        return new DaemonProcess(builder.start(), socket, errors);
+    }
+
+    /** Starts one and waits until it listens. */
+    static DaemonProcess start(Path directory, String... arguments) throws IOException {
+        DaemonProcess daemon = launch(directory, arguments);
+        String line = daemon.process.inputReader(StandardCharsets.US_ASCII).readLine();
+        if (!"READY".equals(line)) {
+            throw new IOException("no daemon: " + daemon.errors());
+        }
+        return daemon;
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    /** What it said on standard output, all of it. */
+    String output() throws IOException {
+        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    }
+
+    String errors() throws IOException {
+        return Files.readString(errors);
+    }
+
+    Path socket() {
+        return socket;
+    }
+
+    /** SIGKILL. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly();
+        process.waitFor();
+    }
+
+    /** SIGTERM; returns the exit code. */
+    int stop() throws InterruptedException {
+        process.destroy();
+        return exitCode();
+    }
+
+    int exitCode() throws InterruptedException {
+        if (!process.waitFor(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+            throw new AssertionError("the daemon has not ended within " + PATIENCE);
+        }
+        return process.exitValue();
+    }
+
+    Client connect() throws IOException {
+        return new Client(UnixSocket.connect(socket, PATIENCE));
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+        process.onExit().join();
+    }
+
+    /** One connection: asks and waits for the answer. */
+    static final class Client implements AutoCloseable {
+        private static final int HEADER = 16;
+
+        private final UnixSocket socket;
+        private int seq;
+
+        Client(UnixSocket socket) {
+            this.socket = socket;
+        }
+
+        <T extends Frame> T ask(Frame request, Class<T> answer) throws IOException, ProtocolException {
+            Frame got = ask(request);
+            if (!answer.isInstance(got)) {
+                throw new AssertionError("expected " + answer.getSimpleName() + ", got " + got);
+            }
+            return answer.cast(got);
+        }
+
+        Frame ask(Frame request) throws IOException, ProtocolException {
+            socket.write(ByteBuffer.wrap(FrameCodec.encode(request, ++seq)));
+            ByteBuffer header = ByteBuffer.allocate(HEADER).order(ByteOrder.LITTLE_ENDIAN);
+            socket.read(header);
+            ByteBuffer frame = ByteBuffer.allocate(header.getInt(0)).order(ByteOrder.LITTLE_ENDIAN);
+            frame.put(header.flip());
+            socket.read(frame);
+            Frame answer = FrameCodec.decode(frame.flip()).frame();
+            if (answer instanceof Frame.Welcome) {
+                // The byte that carries the page; this client does without.
+                socket.read(ByteBuffer.allocate(1));
+            }
+            return answer;
+        }
+
+        @Override
+        public void close() throws IOException {
+            socket.close();
+        }
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.daemon;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.gpuslice.daemon.DaemonProcess.Client;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.Frame;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DaemonTest {
+
+    private static final long MIB = 1 << 20;
+    private static final String IMAGE = "00112233445566778899aabbccddeeff";
+    private static final List<UUID> DEVICES = List.of(UUID.fromString("01234567-89ab-cdef-0123-456789abcdef"));
+
+    // Sockets have short paths.
+    @TempDir(factory = ShortTempDir.class)
+    private Path directory;
+
+    @BeforeEach
+    void notInASession() {
+        assertThat(System.getenv()).doesNotContainKey("GPUSLICE_SESSION");
+    }
+
+    @Test
+    void aDaemonThatWasKilledHasItsBooksWhenItIsBack() throws Exception {
+        Frame.Opened session;
+        try (DaemonProcess daemon = DaemonProcess.start(directory);
+                Client client = daemon.connect()) {
+            session = client.ask(new Frame.Open("", "64MB", "train", 0, Abi.FLAG_KEEP), Frame.Opened.class);
+            try (Client member = daemon.connect()) {
+                member.ask(hello(session), Frame.Welcome.class);
+                for (int i = 1; i <= 250; i++) {
+                    // More than fits as long as nothing is used: each raises the charge, and so is journaled.
+                    member.ask(new Frame.Charge(i * 64L * 1024, 0), Frame.Granted.class);
+                }
+                assertThat(member.ask(new Frame.Charge(65 * MIB, 0))).isInstanceOf(Frame.Denied.class);
+                daemon.kill();
+            }
+        }
+
+        try (DaemonProcess daemon = DaemonProcess.start(directory);
+                Client member = daemon.connect()) {
+            member.ask(hello(session), Frame.Welcome.class);
+            Frame.Status status = member.ask(new Frame.Query(), Frame.Status.class);
+            assertThat(status.devices()).singleElement().satisfies(device -> {
+                assertThat(device.limit()).isEqualTo(64 * MIB);
+                assertThat(device.charge()).isEqualTo(250 * 64L * 1024);
+            });
+        }
+    }
+
+    @Test
+    void aDaemonToldToStopEndsWithZeroAndTakesItsSocketWithIt() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.start(directory)) {
+            assertThat(daemon.socket()).exists();
+
+            assertThat(daemon.stop()).isZero();
+
+            assertThat(daemon.socket()).doesNotExist();
+        }
+    }
+
+    @Test
+    void aSecondDaemonOnTheSameStateIsRefusedWithThePidOfTheFirst() throws Exception {
+        try (DaemonProcess first = DaemonProcess.start(directory);
+                DaemonProcess second = DaemonProcess.launch(
+                        directory, "--ipc-sock", directory.resolve("another").toString())) {
+            assertThat(second.exitCode()).isEqualTo(1);
+            assertThat(second.errors())
+                    .contains("pid " + first.pid())
+                    .contains(directory.resolve("state").toString());
+        }
+    }
+
+    @Test
+    void aListOfSessionsThatIsDamagedIsRefusedAndTheWayOutIsSaid() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.start(directory);
+                Client client = daemon.connect()) {
+            for (int i = 0; i < 20; i++) {
+                client.ask(new Frame.Open("", "64MB", "train", 0, Abi.FLAG_KEEP), Frame.Opened.class);
+            }
+            daemon.stop();
+        }
+        // Opening it again moves the log into a table, whose blocks have check sums.
+        try (DaemonProcess daemon = DaemonProcess.start(directory)) {
+            daemon.stop();
+        }
+        damageTables(directory.resolve("state/durable/journal"));
+
+        try (DaemonProcess daemon = DaemonProcess.launch(directory)) {
+            assertThat(daemon.exitCode()).isEqualTo(1);
+            assertThat(daemon.errors()).contains("mv " + directory.resolve("state"));
+        }
+    }
+
+    @Test
+    void aSocketThatCannotBeMadeIsSaidAndTheStateIsNotBlamed() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.launch(directory, "--ipc-sock", "/proc/nowhere/socket")) {
+            assertThat(daemon.exitCode()).isEqualTo(1);
+            assertThat(daemon.errors()).contains("/proc/nowhere").doesNotContain("mv ");
+        }
+    }
+
+    @Test
+    void aSettingThatMakesNoSenseIsAUsageError() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.launch(directory, "--sessions-max", "many")) {
+            assertThat(daemon.exitCode()).isEqualTo(2);
+            assertThat(daemon.errors()).startsWith("gpusliced: ").contains("many");
+        }
+    }
+
+    @Test
+    void helpAndVersionAreDataOnStandardOutput() throws Exception {
+        try (DaemonProcess help = DaemonProcess.launch(directory, "--help");
+                DaemonProcess version = DaemonProcess.launch(directory, "--version")) {
+            assertThat(help.output()).startsWith("Usage: gpusliced").contains("--state-dir");
+            assertThat(version.output()).startsWith("gpusliced ");
+            assertThat(help.exitCode()).isZero();
+            assertThat(version.exitCode()).isZero();
+        }
+    }
+
+    private static Frame.Hello hello(Frame.Opened session) {
+        return new Frame.Hello(session.sessionId(), session.token(), IMAGE, DEVICES);
+    }
+
+    /** Turns over bytes in the middle of every table. */
+    private static void damageTables(Path journal) throws IOException {
+        List<Path> tables;
+        try (Stream<Path> files = Files.list(journal)) {
+            tables = files.filter(file -> file.toString().matches(".*\\.(ldb|sst)"))
+                    .toList();
+        }
+        assertThat(tables).isNotEmpty();
+        for (Path table : tables) {
+            try (RandomAccessFile file = new RandomAccessFile(table.toFile(), "rw")) {
+                byte[] bytes = new byte[64];
+                file.seek(file.length() / 4);
+                file.readFully(bytes);
+                for (int i = 0; i < bytes.length; i++) {
+                    bytes[i] ^= 0x55;
+                }
+                file.seek(file.length() / 4);
+                file.write(bytes);
+            }
+        }
+    }
+}

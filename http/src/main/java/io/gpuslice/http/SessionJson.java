@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.http;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpuslice.actors.DeviceUse;
+import io.gpuslice.actors.MemberView;
+import io.gpuslice.actors.SessionView;
+import io.gpuslice.actors.Sessions;
+import io.gpuslice.actors.device.Devices;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.wire.Abi;
+import java.nio.charset.StandardCharsets;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.ToLongFunction;
+
+/** Sessions as JSON. Sizes are bytes. */
+final class SessionJson {
+    private SessionJson() {}
+
+    /** Bytes: what a frame takes, less what stands around a list. */
+    private static final int MOST = 1_000_000;
+
+    /**
+     * As many sessions as one answer holds, the oldest first; where there are more, {@code next} is what to ask for
+     * the sessions {@code after}.
+     *
+     * @param after the id that the page before ended with; empty: from the beginning
+     * @param known gives devices their indexes
+     */
+    static ObjectNode page(Sessions.ListReply.Listed listed, String after, Devices.Known known) {
+        ObjectNode json = Json.object();
+        ArrayNode page = json.putArray("sessions");
+        ArrayNode silent = json.putArray("silent");
+        listed.silent().forEach(id -> silent.add(id.text()));
+        List<SessionView> sessions = listed.sessions().stream()
+                .sorted(Comparator.comparing(SessionView::created)
+                        .thenComparing(session -> session.id().text()))
+                .toList();
+        int room = MOST;
+        String last = "";
+        for (SessionView session : sessions.subList(indexAfter(sessions, after), sessions.size())) {
+            ObjectNode one = of(session, known);
+            room -= one.toString().getBytes(StandardCharsets.UTF_8).length;
+            if (room < 0 && !last.isEmpty()) {
+                json.put("next", last);
+                break;
+            }
+            page.add(one);
+            last = session.id().text();
+        }
+        return json;
+    }
+
+    /** One that has ended meanwhile is as good as none: from the beginning again. */
+    private static int indexAfter(List<SessionView> sessions, String id) {
+        for (int i = 0; i < sessions.size(); i++) {
+            if (sessions.get(i).id().text().equals(id)) {
+                return i + 1;
+            }
+        }
+        return 0;
+    }
+
+    /** @param known gives devices their indexes */
+    static ObjectNode of(SessionView session, Devices.Known known) {
+        ObjectNode json = Json.object()
+                .put("id", session.id().text())
+                .put("name", session.name())
+                .put("state", session.state().name())
+                .put("uid", session.uid());
+        session.leader()
+                .ifPresentOrElse(leader -> json.set("leader", leader(leader, session)), () -> json.putNull("leader"));
+        json.put("created_at", session.created().toString());
+        session.ttlLeft()
+                .ifPresentOrElse(
+                        left -> json.put("ttl_left_seconds", left.toSeconds()), () -> json.putNull("ttl_left_seconds"));
+        json.put("strict", session.strict()).put("keep", session.keep()).put("limit", session.limit());
+        boolean untouched = session.devices().isEmpty();
+        json.put("limit_bytes", untouched ? session.defaultLimit() : sum(session, DeviceUse::limit))
+                .put("used_bytes", sum(session, DeviceUse::used))
+                .put("charge_bytes", sum(session, DeviceUse::charge))
+                .put("credit_bytes", sum(session, DeviceUse::credit))
+                .put("reclaimed_bytes", session.reclaimed());
+        ArrayNode devices = json.putArray("devices");
+        session.devices().forEach(use -> devices.add(device(use, known)));
+        ArrayNode processes = json.putArray("processes");
+        session.members().forEach(member -> processes.add(process(member)));
+        json.putObject("counters")
+                .put("allocations", session.counters().allocations())
+                .put("frees", session.counters().frees())
+                .put("denials", session.counters().denials());
+        return json;
+    }
+
+    private static ObjectNode leader(ProcessId leader, SessionView session) {
+        ObjectNode json = Json.object().put("pid", leader.pid());
+        session.members().stream()
+                .filter(member -> member.process().equals(leader))
+                .findFirst()
+                .ifPresent(member -> json.put("command", member.command()));
+        return json;
+    }
+
+    private static ObjectNode device(DeviceUse use, Devices.Known known) {
+        ObjectNode json = Json.object().put("uuid", use.device().toString());
+        known.devices().stream()
+                .filter(device -> device.id().equals(use.device()))
+                .findFirst()
+                .ifPresentOrElse(device -> json.put("index", device.index()), () -> json.putNull("index"));
+        return json.put("limit_bytes", use.limit())
+                .put("used_bytes", use.used())
+                .put("charge_bytes", use.charge())
+                .put("credit_bytes", use.credit());
+    }
+
+    private static ObjectNode process(MemberView member) {
+        return Json.object()
+                .put("pid", member.process().pid())
+                .put("uid", member.uid())
+                .put("command", member.command())
+                .put("since", member.since().toString())
+                .put("used_bytes", member.used())
+                .put("charge_bytes", member.charge())
+                .put("page", member.page().name().toLowerCase(Locale.ROOT));
+    }
+
+    static ObjectNode of(Sessions.AllocationView allocation) {
+        return Json.object()
+                .put("pid", allocation.process().pid())
+                .put("device", allocation.device().toString())
+                .put("address", "0x" + Long.toHexString(allocation.handle()))
+                .put("bytes", allocation.bytes())
+                .put("kind", kind(allocation.kind()));
+    }
+
+    private static String kind(int kind) {
+        return switch (kind) {
+            case Abi.KIND_LINEAR -> "linear";
+            case Abi.KIND_MANAGED -> "managed";
+            case Abi.KIND_PITCHED -> "pitched";
+            default -> "unknown";
+        };
+    }
+
+    /** Over all devices. Limits may be as large as a long, and then so is their sum. */
+    private static long sum(SessionView session, ToLongFunction<DeviceUse> bytes) {
+        return session.devices().stream()
+                .mapToLong(bytes)
+                .reduce(0, (sum, more) -> sum > Long.MAX_VALUE - more ? Long.MAX_VALUE : sum + more);
+    }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.it;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/**
+ * One daemon of our own with its own state, socket and simulated card, and the programs started under it. Closing it
+ * ends them all.
+ */
+final class Rig implements AutoCloseable {
+    static final long MIB = 1 << 20;
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    final Tree tree;
+    final Path dir;
+    private final Map<String, String> environment = new HashMap<>();
+    private final Deque<Guest> started = new ArrayDeque<>();
+
+    private Rig(Tree tree, Path dir) {
+        this.tree = tree;
+        this.dir = dir;
+        environment.put("PATH", System.getenv("PATH"));
+        environment.put("HOME", dir.toString());
+        environment.put("LANG", "C.UTF-8");
+        environment.put("XDG_RUNTIME_DIR", dir.toString());
+        environment.put("XDG_STATE_HOME", dir.resolve("state").toString());
+        environment.put("GPUSLICE_IPC_SOCK", socket().toString());
+        environment.put("LD_LIBRARY_PATH", tree.fakecuda().toString());
+        environment.put("FAKECUDA_STATE", dir.resolve("card").toString());
+        environment.put("FAKECUDA_MEMORY", "4G");
+        environment.put("FAKECUDA_DEVICES", "2");
+    }
+
+    /** Nothing is running yet. */
+    static Rig idle() {
+        return idle(Tree.find());
+    }
+
+    static Rig idle(Tree tree) {
+        try {
+            // Short, because a Unix socket's path has 107 bytes.
+            return new Rig(tree, Files.createTempDirectory(Path.of("/tmp"), "gpuslice-it"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** With a daemon that is ready. */
+    static Rig running() {
+        Rig rig = idle();
+        rig.daemon();
+        return rig;
+    }
+
+    Path socket() {
+        return dir.resolve("s");
+    }
+
+    Rig with(String variable, String value) {
+        environment.put(variable, value);
+        return this;
+    }
+
+    Map<String, String> environment() {
+        return new HashMap<>(environment);
+    }
+
+    /** Starts a daemon and waits until it serves. */
+    Guest daemon() {
+        Guest daemon = start(List.of(tree.bin("gpusliced").toString()), environment());
+        eventually(() -> run("info").code() == 0 || !daemon.alive());
+        assertThat(daemon.alive()).as("the daemon runs\n%s", daemon.errors()).isTrue();
+        return daemon;
+    }
+
+    Guest start(List<String> command, Map<String, String> env) {
+        Guest guest = Guest.start(command, env, dir);
+        started.push(guest);
+        return guest;
+    }
+
+    /** {@code gpuslice arguments…}, left running. */
+    Guest gpuslice(Object... arguments) {
+        List<String> command = new ArrayList<>();
+        command.add(tree.bin("gpuslice").toString());
+        for (Object argument : arguments) {
+            command.add(argument.toString());
+        }
+        return start(command, environment());
+    }
+
+    record Result(int code, String out, String err) {
+        Result ok() {
+            assertThat(code).as("exit code; stdout: %s stderr: %s", out, err).isZero();
+            return this;
+        }
+    }
+
+    /** {@code gpuslice arguments…}, to its end. */
+    Result run(Object... arguments) {
+        Guest guest = gpuslice(arguments).finish();
+        int code = guest.exitCode();
+        return new Result(code, guest.output(), guest.errors());
+    }
+
+    /** A guest of {@code it/programs} in an existing session. */
+    Guest in(String session, String program, Object... arguments) {
+        return gpuslice(join(List.of("exec", session, "--", tree.program(program)), arguments));
+    }
+
+    /** A guest of {@code it/programs} in a session of its own. */
+    Guest under(String limit, String program, Object... arguments) {
+        return gpuslice(join(List.of("run", "--limit", limit, "--", tree.program(program)), arguments));
+    }
+
+    private static Object[] join(List<?> head, Object[] tail) {
+        return Stream.concat(head.stream(), Stream.of(tail)).toArray();
+    }
+
+    /** A session without a leader; its id. */
+    String create(String limit, Object... more) {
+        return run(join(List.of("create", "-q", "--limit", limit), more)).ok().out().strip();
+    }
+
+    /** The daemon's view of a session. */
+    JsonNode inspect(String session) {
+        return json(run("inspect", session, "--format", "json").ok().out());
+    }
+
+    long used(String session) {
+        return inspect(session).path("used_bytes").asLong(-1);
+    }
+
+    long charge(String session) {
+        return inspect(session).path("charge_bytes").asLong(-1);
+    }
+
+    static JsonNode json(String text) {
+        try {
+            return JSON.readTree(text);
+        } catch (IOException e) {
+            throw new AssertionError("not JSON: " + text, e);
+        }
+    }
+
+    /** The simulated card's own books, by its own tool: nothing of gpuslice takes part. */
+    JsonNode card() {
+        Guest stat = start(List.of(tree.fakecuda().resolve("fakecuda-stat").toString(), "--json"), environment()).finish();
+        assertThat(stat.exitCode()).as(stat.errors()).isZero();
+        return json(stat.output());
+    }
+
+    /** Bytes that live processes hold on device 0 by the simulated card's books. */
+    long heldOnCard() {
+        return card().path("devices").path(0).path("used").asLong(-1);
+    }
+
+    static void eventually(java.util.concurrent.Callable<Boolean> condition) {
+        org.awaitility.Awaitility.await()
+                .atMost(Guest.PATIENCE)
+                .pollInterval(java.time.Duration.ofMillis(20))
+                .until(condition);
+    }
+
+    @Override
+    public void close() {
+        started.forEach(Guest::close);
+        try (Stream<Path> files = Files.walk(dir)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
