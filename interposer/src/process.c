@@ -2,9 +2,12 @@
 #include "process.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "debug.h"
 #include "descriptor.h"
@@ -44,6 +47,22 @@ static struct process *reserve_memory(void)
     return process;
 }
 
+/* 16 bytes come whole once the kernel's pool is seeded, long before there is a CUDA driver. Where a sandbox forbids the
+ * call, the time and an address will do: the id is no secret, it must differ from that of the image before exec. */
+static void draw_image_id(uint8_t id[16])
+{
+    ssize_t drawn;
+    do
+        drawn = getrandom(id, 16, 0);
+    while (drawn < 0 && errno == EINTR);
+    if (drawn < 16) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        uint64_t words[2] = {(uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, (uintptr_t)id};
+        memcpy(id, words, sizeof words);
+    }
+}
+
 static void start(struct process *process)
 {
     uint32_t fresh = PROCESS_FRESH;
@@ -52,14 +71,16 @@ static void start(struct process *process)
             sched_yield(); /* another thread is a few instructions away from ready */
         return;
     }
+    /* close() is a cancellation point, and the others wait for this thread. */
+    int cancel_state;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
     /* In a child these are copies of the parent's; in a first process they are not open. */
     descriptor_close(&inherited_socket);
     descriptor_close(&inherited_page);
-    /* 16 bytes come whole once the kernel's pool is seeded, long before there is a CUDA driver. */
-    while (getrandom(process->image_id, sizeof process->image_id, 0) < 0 && errno == EINTR)
-        ;
+    draw_image_id(process->image_id);
     process->connection.passed = -1;
     atomic_store_explicit(&process->phase, PROCESS_READY, memory_order_release);
+    pthread_setcancelstate(cancel_state, NULL);
 }
 
 struct process *process_if_started(void)

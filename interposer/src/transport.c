@@ -141,21 +141,23 @@ static void consume(struct connection *connection, uint32_t bytes)
 
 /* ------------------------------------------------------------ frames */
 
-static size_t payload_size(uint16_t type)
+/* Bytes of a whole frame of this type; 0: no such frame is meant for a shim. */
+static size_t frame_size(uint16_t type)
 {
+    const size_t header = sizeof(struct gpuslice_frame);
     switch (type) {
     case GPUSLICE_WELCOME:
-        return sizeof(struct gpuslice_welcome);
+        return header + sizeof(struct gpuslice_welcome);
     case GPUSLICE_GRANTED:
-        return sizeof(struct gpuslice_granted);
+        return header + sizeof(struct gpuslice_granted);
     case GPUSLICE_DENIED:
-        return sizeof(struct gpuslice_denied);
+        return header + sizeof(struct gpuslice_denied);
     case GPUSLICE_STATUS:
-        return sizeof(struct gpuslice_status);
+        return header + sizeof(struct gpuslice_status);
     case GPUSLICE_ERROR:
-        return sizeof(struct gpuslice_error);
+        return header + sizeof(struct gpuslice_error);
     default:
-        return SIZE_MAX; /* not for a shim */
+        return 0;
     }
 }
 
@@ -170,7 +172,8 @@ static enum outcome next_frame(struct connection *connection, struct gpuslice_fr
                             "the daemon speaks version %u of the protocol, this library version %u: install the same "
                             "gpuslice for both",
                             frame->version >> 8, GPUSLICE_ABI_MAJOR);
-            if (frame->length - sizeof *frame != payload_size(frame->type))
+            /* Not by subtraction: a length below the header's would wrap around to a huge payload. */
+            if (frame->length == 0 || frame->length != frame_size(frame->type))
                 return fail(connection, REFUSED, GPUSLICE_ERR_BAD_REQUEST,
                             "the daemon sent a frame of type %u with %u bytes, which makes no sense", frame->type,
                             frame->length);

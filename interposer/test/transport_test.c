@@ -243,6 +243,7 @@ static void script_nonsense(struct daemon *daemon, void *context)
     static const struct gpuslice_frame nonsense[] = {
         {0, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
         {15, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
+        {15, 4711, GPUSLICE_ABI_VERSION, 2, 0},
         {UINT32_MAX, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
         {33, GPUSLICE_GRANTED, GPUSLICE_ABI_VERSION, 2, 0},
         {16, 4711, GPUSLICE_ABI_VERSION, 2, 0},
@@ -263,7 +264,7 @@ static void senselessFramesEndTheConnectionAndDeny(void)
 {
     struct scene *scene = scene_create(1);
     daemon_start(&scene->daemon, script_nonsense, scene);
-    for (int i = 1; i <= 6; i++) {
+    for (int i = 1; i <= 7; i++) {
         CHECK(!reserve(scene, MIB));
         CHECK_EQUAL(scene->process->connection.error, GPUSLICE_ERR_BAD_REQUEST);
         scene->process->connection.probe_at = 0; /* do not wait a second for the next */
