@@ -93,8 +93,8 @@ class Stage:
             program.process.wait()
         try:
             os.kill(self.json("info")["daemon"]["pid"], signal.SIGTERM)
-        except (Broken, KeyError, ProcessLookupError):
-            pass  # there is no daemon (any more)
+        except (Broken, KeyError, ProcessLookupError, subprocess.TimeoutExpired):
+            pass  # there is no daemon (any more), or one that does not answer: the state is kept, with its log
 
 
 class Program:

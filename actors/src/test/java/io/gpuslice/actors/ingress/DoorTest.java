@@ -33,10 +33,7 @@ class DoorTest extends IngressFixture {
             if (i % 10 == 0) {
                 leave(member());
             } else {
-                try (Client client = new Client(socket)) {
-                    client.send(new Frame.Call("{}"));
-                    client.reply(Frame.Reply.class);
-                }
+                exchange();
             }
         }
         await().until(() -> Procfs.fds(SELF).size() <= before);
@@ -59,21 +56,17 @@ class DoorTest extends IngressFixture {
                 third.awaitEnd();
             }
         }
-        await().untilAsserted(() -> {
-            try (Client again = new Client(socket)) {
-                again.send(new Frame.Call("{}"));
-                again.reply(Frame.Reply.class);
-            }
-        });
+        await().untilAsserted(this::exchange);
     }
 
     @Test
     void acceptingGoesOnAfterDescriptorsRanOut() throws Exception {
         listen();
         List<AutoCloseable> taken = new ArrayList<>();
-        int limit = softLimit();
-        setSoftLimit(Procfs.fds(SELF).size() + 20);
-        try (Client early = new Client(socket)) {
+        // Whatever the JDK loads for a client's life wants descriptors too.
+        exchange();
+        try (DescriptorLimit _ = new DescriptorLimit(Procfs.fds(SELF).size() + 20);
+                Client early = new Client(socket)) {
             early.send(new Frame.Call("{}"));
             early.reply(Frame.Reply.class);
             try {
@@ -89,14 +82,7 @@ class DoorTest extends IngressFixture {
             for (AutoCloseable client : taken) {
                 client.close();
             }
-            await().ignoreExceptions().untilAsserted(() -> {
-                try (Client later = new Client(socket)) {
-                    later.send(new Frame.Call("{}"));
-                    later.reply(Frame.Reply.class);
-                }
-            });
-        } finally {
-            setSoftLimit(limit);
+            await().ignoreExceptions().untilAsserted(this::exchange);
         }
     }
 
@@ -143,6 +129,13 @@ class DoorTest extends IngressFixture {
             client.awaitEnd();
             session.expectMessage(new Session.Disconnected(self(), new ImageId(IMAGE)));
             assertThat(socket).doesNotExist();
+        }
+    }
+
+    private void exchange() throws IOException {
+        try (Client client = new Client(socket)) {
+            client.send(new Frame.Call("{}"));
+            client.reply(Frame.Reply.class);
         }
     }
 }

@@ -174,20 +174,4 @@ abstract class IngressFixture {
         }
         return count;
     }
-
-    static int softLimit() throws IOException {
-        try (var lines = Files.lines(Path.of("/proc/self/limits"))) {
-            return Integer.parseInt(lines.filter(line -> line.startsWith("Max open files"))
-                    .findFirst()
-                    .orElseThrow()
-                    .split(" +")[3]);
-        }
-    }
-
-    static void setSoftLimit(int limit) throws Exception {
-        Process prlimit = new ProcessBuilder("prlimit", "--pid", "" + SELF, "--nofile=" + limit + ":")
-                .inheritIO()
-                .start();
-        assertThat(prlimit.waitFor()).isZero();
-    }
 }
