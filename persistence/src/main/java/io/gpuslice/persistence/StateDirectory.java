@@ -8,6 +8,7 @@ import io.gpuslice.linux.LockFile;
 import io.gpuslice.linux.PrivateDirectory;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -162,6 +163,8 @@ public final class StateDirectory implements AutoCloseable {
                 engine.create(journal);
             }
             engine.verify(journal);
+        } catch (NoSuchFileException e) {
+            throw new StateException("the journal in " + journal + " is gone. " + wayOut(directory), e);
         } catch (IOException e) {
             throw new StateException(
                     "the journal in " + journal + " cannot be read: " + e.getMessage() + ". " + wayOut(directory), e);

@@ -39,7 +39,12 @@ record VersionFile(String id, String boot, boolean begun) {
             return Optional.empty();
         }
         Properties properties = new Properties();
-        properties.load(new StringReader(Files.readString(file)));
+        try {
+            // Latin-1 has a character for every byte: what was damaged is to be told about, not to be choked on.
+            properties.load(new StringReader(Files.readString(file, StandardCharsets.ISO_8859_1)));
+        } catch (IllegalArgumentException e) {
+            throw new StateException(file + " makes no sense. " + StateDirectory.wayOut(directory), e);
+        }
         String format = properties.getProperty("format");
         if (format == null) {
             throw new StateException(file + " makes no sense: it names no format. " + StateDirectory.wayOut(directory));

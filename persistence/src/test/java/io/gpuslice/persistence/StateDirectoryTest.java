@@ -144,6 +144,14 @@ class StateDirectoryTest {
     }
 
     @Test
+    void aVersionFileOfDamagedBytesIsRefused() throws IOException {
+        begin();
+        Files.write(directory.resolve("VERSION"), new byte[] {(byte) 0xff, (byte) 0xfe, 0, '\\', 'u', 'x'});
+
+        assertRefused("makes no sense");
+    }
+
+    @Test
     void aFormatOfTomorrowIsRefused() throws IOException {
         begin();
         Files.writeString(directory.resolve("VERSION"), "format=2\nid=x\nboot=y\n");
