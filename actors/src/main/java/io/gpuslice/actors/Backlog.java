@@ -19,6 +19,8 @@ final class Backlog<C> extends BehaviorInterceptor<C, C> {
     static final int BOUND = 1024;
 
     private int waiting;
+    /** Whether somebody was refused since the last time when there was room. */
+    private boolean isFull;
 
     Backlog(Class<C> commands) {
         super(commands);
@@ -35,9 +37,18 @@ final class Backlog<C> extends BehaviorInterceptor<C, C> {
     public Behavior<C> aroundReceive(TypedActorContext<C> context, C command, ReceiveTarget<C> target) {
         if (command instanceof Refusable request) {
             if (waiting >= BOUND) {
+                if (!isFull) {
+                    context.asJava()
+                            .getLog()
+                            .warn(
+                                    "{} requests are waiting: until there is room others are refused, and frees go unrecorded",
+                                    BOUND);
+                }
+                isFull = true;
                 request.refuse(ErrorCode.OVERLOADED, BOUND + " requests are waiting already: try again in a moment");
                 return Behaviors.same();
             }
+            isFull &= waiting > BOUND / 2;
             waiting++;
         }
         return target.apply(context, command);

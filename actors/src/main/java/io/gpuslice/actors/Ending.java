@@ -8,6 +8,7 @@ import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
 import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -72,6 +73,7 @@ final class Ending {
 
     ReplyEffect<SessionEvent, Books> timeIsUp(Books books, Vigil.Timer timer) {
         switch (timer) {
+            case SCAN -> consider(books);
             case GRACE -> consider(books, new Vigil.Scan.AfterGrace());
             case KILL -> scan(new Vigil.Scan.ForKill());
             case GIVE_UP -> scope.vigil().giveUp();
@@ -103,8 +105,35 @@ final class Ending {
     private void scan(Vigil.Scan scan) {
         SessionId id = scope.terms().id();
         scope.pipe(
-                () -> new Session.Scanned(scan, scope.ports().processes().inSession(id)),
-                "the processes of session " + id);
+                () -> {
+                    try {
+                        return new Session.Scanned(
+                                scan, scope.ports().processes().inSession(id));
+                    } catch (IOException e) {
+                        return new Session.Unscanned(scan, e);
+                    }
+                },
+                cause -> new Session.Unscanned(scan, cause));
+    }
+
+    /** As long as nobody knows who is left, the session does not end; it is looked again. */
+    ReplyEffect<SessionEvent, Books> unscanned(Session.Unscanned failed) {
+        scope.complain(new Session.Failure("looking for the processes of session", failed.cause()));
+        switch (failed.scan()) {
+            case Vigil.Scan.First first -> repeat(Vigil.Timer.SCAN);
+            case Vigil.Scan.AfterGrace afterGrace -> repeat(Vigil.Timer.GRACE);
+            case Vigil.Scan.ForKill forKill -> repeat(Vigil.Timer.KILL);
+            case Vigil.Scan.ForRemoval(Sessions.Remove request) ->
+                request.refuse(
+                        ErrorCode.INTERNAL,
+                        "the processes of session " + scope.terms().id() + " cannot be looked for: "
+                                + failed.cause().getMessage() + "; nothing has changed, try again");
+        }
+        return scope.effects().noReply();
+    }
+
+    private void repeat(Vigil.Timer timer) {
+        timers.startSingleTimer(timer, new Session.TimeIsUp(timer), REMINDER);
     }
 
     private ReplyEffect<SessionEvent, Books> close(Books books) {

@@ -3,12 +3,15 @@ package io.gpuslice.actors;
 
 import io.gpuslice.actors.page.PageCounters;
 import io.gpuslice.actors.page.Pages.MemberPage;
+import io.gpuslice.domain.Page;
 import io.gpuslice.domain.PageLookup;
 import io.gpuslice.domain.PageWrite;
 import io.gpuslice.domain.ProcessId;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 final class MemberPages implements PageLookup {
 
     private final Map<ProcessId, MemberPage> pages = new HashMap<>();
+    private final Set<ProcessId> gated = new HashSet<>();
 
     @Override
     public @Nullable MemberPage of(ProcessId process) {
@@ -29,10 +33,12 @@ final class MemberPages implements PageLookup {
         MemberPage former = pages.put(process, page);
         if (former != null && !former.equals(page)) {
             former.close();
+            gated.remove(process);
         }
     }
 
     void remove(ProcessId process) {
+        gated.remove(process);
         MemberPage page = pages.remove(process);
         if (page != null) {
             page.close();
@@ -42,6 +48,16 @@ final class MemberPages implements PageLookup {
     void clear() {
         pages.values().forEach(MemberPage::close);
         pages.clear();
+        gated.clear();
+    }
+
+    /**
+     * From the next write on, whether the process's page is gated whatever the books say.
+     *
+     * @return whether that is a change
+     */
+    boolean gate(ProcessId process, boolean on) {
+        return on ? gated.add(process) : gated.remove(process);
     }
 
     /** Makes the writes; those into lost pages wait for nobody. */
@@ -49,7 +65,7 @@ final class MemberPages implements PageLookup {
         for (PageWrite write : writes) {
             MemberPage page = pages.get(write.process());
             if (page != null) {
-                page.storeCharge(write.device(), write.word());
+                page.storeCharge(write.device(), write.word() | (gated.contains(write.process()) ? Page.GATED : 0));
             }
         }
     }

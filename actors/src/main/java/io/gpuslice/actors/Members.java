@@ -24,10 +24,12 @@ final class Members {
 
     private final SessionScope scope;
     private final Ending ending;
+    private final Rounds rounds;
 
-    Members(SessionScope scope, Ending ending) {
+    Members(SessionScope scope, Ending ending, Rounds rounds) {
         this.scope = scope;
         this.ending = ending;
+        this.rounds = rounds;
     }
 
     ReplyEffect<SessionEvent, Books> hello(Books books, Session.Hello hello) {
@@ -65,9 +67,10 @@ final class Members {
     private Session.Command prepare(Session.Hello hello) {
         ProcessId process = hello.peer().process();
         try {
+            MemberPage page = scope.ports().pages().create(process, hello.image(), hello.devices());
             return new Session.Prepared(
                     hello,
-                    scope.ports().pages().create(process, hello.devices()),
+                    scope.freshPages().made(page),
                     scope.ports().processes().command(process));
         } catch (IOException | RuntimeException e) {
             return new Session.Unprepared(hello, String.valueOf(e.getMessage()));
@@ -80,6 +83,7 @@ final class Members {
     }
 
     ReplyEffect<SessionEvent, Books> prepared(Books books, Session.Prepared prepared) {
+        scope.freshPages().taken(prepared.page());
         MemberPage earlier = pageOf(books, prepared.hello());
         if (earlier != null) {
             // The process said HELLO twice, and the other one was faster.
@@ -115,6 +119,7 @@ final class Members {
                             scope.pages().put(process, page);
                             scope.pages().write(welcomed.change().writes());
                             scope.watch(process);
+                            rounds.begin(scope.mine(after));
                         })
                         .thenReply(hello.replyTo(), after -> welcome(hello, page));
             }
@@ -142,27 +147,18 @@ final class Members {
         return new Session.HelloReply.Welcomed(scope.terms().flags(), limits, page, scope.self());
     }
 
-    /** The end of a socket is no end of a process; but if the page is gone from its memory, the program is another. */
+    /** The end of a socket is no end of a process; but if its page is gone from its memory, the program is another. */
     ReplyEffect<SessionEvent, Books> disconnected(Books books, Session.Disconnected end) {
         books.ledger()
                 .member(end.process())
                 .filter(member -> member.image().equals(end.image()))
-                .ifPresent(member -> scope.ports().blocking().execute(() -> {
-                    if (!scope.ports().processes().hasMapped(member.process(), member.page())) {
-                        scope.self().tell(new Session.Unmapped(member.process(), member.page()));
-                    }
-                }));
+                .ifPresent(member -> scope.ports().blocking().execute(() -> scope.reportExec(member)));
         return scope.effects().noReply();
     }
 
-    ReplyEffect<SessionEvent, Books> unmapped(Books books, Session.Unmapped gone) {
-        // It may have come back meanwhile, with another page: then this is old news.
-        Change change = books.ledger()
-                .member(gone.process())
-                .filter(member -> member.page().equals(gone.page()))
-                .map(member -> Decisions.execed(books.ledger(), member.process(), member.image()))
-                .orElse(Change.NONE);
-        return leave(books, gone.process(), change);
+    /** Old news where the new program has said HELLO meanwhile. */
+    ReplyEffect<SessionEvent, Books> execed(Books books, Session.Execed gone) {
+        return leave(books, gone.process(), Decisions.execed(books.ledger(), gone.process(), gone.image()));
     }
 
     ReplyEffect<SessionEvent, Books> died(Books books, ProcessId process) {

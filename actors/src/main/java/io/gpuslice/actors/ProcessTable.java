@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors;
 
-import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import java.io.IOException;
@@ -20,14 +20,19 @@ public interface ProcessTable {
     boolean isAlive(ProcessId process);
 
     /**
-     * Whether the process has that page mapped.
+     * Whether the process has a page mapped that was made for this program. Any: one that it was given in place of a
+     * lost one may not have reached it, but it never lets go of those that did.
      *
-     * @return true also where its map cannot be read: what cannot be seen is not taken away
+     * @return true also where its map cannot be seen: what cannot be seen is not taken away
      */
-    boolean hasMapped(ProcessId process, PageIdentity page);
+    boolean hasPageOf(ProcessId process, ImageId image);
 
-    /** The living processes whose environment names the session; the daemon itself is never among them. */
-    List<ProcessId> inSession(SessionId session);
+    /**
+     * The living processes whose environment names the session; the daemon itself is never among them.
+     *
+     * @throws IOException if they cannot be listed: then nobody knows that there are none
+     */
+    List<ProcessId> inSession(SessionId session) throws IOException;
 
     /**
      * Asks the process to end, or makes it. A process that is gone already is no error.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors;
 
+import io.gpuslice.actors.page.MemfdPages;
 import io.gpuslice.actors.process.Processes;
-import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.linux.Errno;
-import io.gpuslice.linux.FileIdentity;
 import io.gpuslice.linux.LinuxException;
 import io.gpuslice.linux.Pidfd;
 import io.gpuslice.linux.ProcessStat;
@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,11 +61,15 @@ public final class ProcfsTable implements ProcessTable {
     }
 
     @Override
-    public boolean hasMapped(ProcessId process, PageIdentity page) {
+    public boolean hasPageOf(ProcessId process, ImageId image) {
         try (Pidfd pidfd = processes.open(process).orElse(null)) {
-            // A dead one has nothing to look into; its death is told by others.
-            return pidfd == null
-                    || Procfs.maps(process.pid(), new FileIdentity(page.dev(), page.ino(), page.size(), page.seals()));
+            if (pidfd == null) {
+                // A dead one has nothing to look into; its death is told by others.
+                return true;
+            }
+            Set<String> mapped = Procfs.mapped(process.pid());
+            // One that is ending has no memory any more, but may hold the device until its descriptors are closed.
+            return mapped.isEmpty() || mapped.contains("/memfd:" + MemfdPages.name(image) + " (deleted)");
         } catch (IOException e) {
             LOG.debug("the memory map of {} cannot be read: {}", process, e.getMessage());
             return true;
@@ -72,31 +77,30 @@ public final class ProcfsTable implements ProcessTable {
     }
 
     @Override
-    public List<ProcessId> inSession(SessionId session) {
+    public List<ProcessId> inSession(SessionId session) throws IOException {
         String entry = "GPUSLICE_SESSION=" + session;
         List<ProcessId> found = new ArrayList<>();
-        try {
-            for (int pid : Procfs.pids()) {
-                if (pid != self) {
-                    named(pid, entry).ifPresent(found::add);
-                }
+        for (int pid : Procfs.pids()) {
+            if (pid != self) {
+                named(pid, entry).ifPresent(found::add);
             }
-        } catch (IOException e) {
-            LOG.warn("the processes of session {} cannot be looked for: {}", session, e.getMessage());
         }
         return found;
     }
 
-    private Optional<ProcessId> named(int pid, String entry) {
+    private Optional<ProcessId> named(int pid, String entry) throws IOException {
         try {
             // First who it is, then what it says: a pid that changes hands in between is nobody's.
             Optional<ProcessStat> stat = Procfs.stat(pid).filter(read -> !read.isDead());
             return stat.isPresent() && Procfs.environHas(pid, entry)
                     ? stat.map(read -> new ProcessId(bootId, pid, read.startTime()))
                     : Optional.empty();
-        } catch (IOException e) {
-            // Another user's: it cannot be a member.
-            return Optional.empty();
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.EACCES || e.errno() == Errno.EPERM) {
+                // Another user's: it cannot be a member.
+                return Optional.empty();
+            }
+            throw e;
         }
     }
 

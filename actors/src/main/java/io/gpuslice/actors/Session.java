@@ -6,7 +6,7 @@ import io.gpuslice.actors.process.Peer;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Limits;
-import io.gpuslice.domain.PageIdentity;
+import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
@@ -84,7 +84,12 @@ public final class Session {
     }
 
     /** A strict session's member has freed an allocation: for the audit. */
-    public record Freed(ProcessId process, ImageId image, int device, long bytes, long handle) implements Command {}
+    public record Freed(ProcessId process, ImageId image, int device, long bytes, long handle)
+            implements Command, Refusable {
+        /** Nobody waits for an answer: the audit is short of a line, and nothing else. */
+        @Override
+        public void refuse(ErrorCode code, String text) {}
+    }
 
     /** A member asks for the session's numbers on its devices. */
     public record Query(ProcessId process, int seq, ActorRef<QueryReply> replyTo) implements Command, Refusable {
@@ -137,7 +142,7 @@ public final class Session {
     /** The end of this session is recorded: its actor can go. */
     record Stop() implements Command {}
 
-    record Attached(Map<ProcessId, MemberPage> pages, Set<ProcessId> dead) implements Command {}
+    record Attached(Map<ProcessId, MemberPage> pages, List<Member> dead, List<Member> execed) implements Command {}
 
     record Prepared(Hello hello, MemberPage page, String command) implements Command {}
 
@@ -145,9 +150,16 @@ public final class Session {
 
     record Died(ProcessId process) implements Command {}
 
-    record Unmapped(ProcessId process, PageIdentity page) implements Command {}
+    record Execed(ProcessId process, ImageId image) implements Command {}
+
+    record MakeRound() implements Command {}
+
+    /** The members were looked at; who has become another program was said before. */
+    record Looked(Optional<Charge> waiting) implements Command {}
 
     record Scanned(Vigil.Scan scan, List<ProcessId> found) implements Command {}
+
+    record Unscanned(Vigil.Scan scan, Throwable cause) implements Command {}
 
     record TimeIsUp(Vigil.Timer timer) implements Command {}
 
@@ -191,8 +203,9 @@ public final class Session {
      *
      * @param endGrace from a session's last process to its end
      * @param killGrace from SIGTERM to SIGKILL
+     * @param roundEvery between two looks at members for what nobody tells
      */
-    record Settings(Journal journal, Access access, Duration endGrace, Duration killGrace) {}
+    record Settings(Journal journal, Access access, Duration endGrace, Duration killGrace, Duration roundEvery) {}
 
     private Session() {}
 

@@ -19,11 +19,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
@@ -54,6 +52,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private final SessionScope scope;
     private final Members members;
     private final Ending ending;
+    private final Rounds rounds;
     private final Backlog<Session.Command> backlog;
 
     /** False from the start until every page that can be found is mapped: nothing is decided before. */
@@ -67,18 +66,20 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                         JournalFailures failures = new JournalFailures();
                         SessionScope scope = new SessionScope(context, ports, settings, sessions, failures, lasting);
                         Backlog<Session.Command> backlog = new Backlog<>(Session.Command.class);
-                        SessionActor session = new SessionActor(scope, new Ending(scope, timers), backlog);
+                        SessionActor session =
+                                new SessionActor(scope, new Ending(scope, timers), new Rounds(scope, timers), backlog);
                         return failures.around(Behaviors.intercept(() -> backlog, session));
                     })))
                     .onFailure(Exception.class, Journal.backoff());
         });
     }
 
-    private SessionActor(SessionScope scope, Ending ending, Backlog<Session.Command> backlog) {
+    private SessionActor(SessionScope scope, Ending ending, Rounds rounds, Backlog<Session.Command> backlog) {
         super(PersistenceId.ofUniqueId("session-" + scope.terms().slot()), Journal.backoff());
         this.scope = scope;
-        this.members = new Members(scope, ending);
+        this.members = new Members(scope, ending, rounds);
         this.ending = ending;
+        this.rounds = rounds;
         this.backlog = backlog;
     }
 
@@ -121,7 +122,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                         (_, failed) -> scope.report(
                                 new Sessions.Unreadable(scope.terms().id(), failed.getFailure())))
                 .onSignal(PreRestart.instance(), _ -> restarting())
-                .onSignal(PostStop.instance(), _ -> scope.pages().clear())
+                .onSignal(PostStop.instance(), _ -> ended())
                 .build();
     }
 
@@ -132,14 +133,16 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         backlog.taken(command);
         Books books = scope.mine(slot);
         return switch (command) {
-            case Session.Charge charge -> charge(books, charge);
+            case Session.Charge charge -> charge(books, charge, true);
+            case Session.MakeRound _ -> rounds.make(books);
+            case Session.Looked looked -> looked(books, looked);
             case Session.Query query -> query(books, query);
             case Session.Freed freed -> freed(freed);
             case Session.Hello hello -> members.hello(books, hello);
             case Session.Prepared prepared -> members.prepared(books, prepared);
             case Session.Unprepared unprepared -> members.unprepared(unprepared);
             case Session.Disconnected end -> members.disconnected(books, end);
-            case Session.Unmapped unmapped -> members.unmapped(books, unmapped);
+            case Session.Execed execed -> members.execed(books, execed);
             case Session.Died died -> members.died(books, died.process());
             case Session.Attached found -> attached(books, found);
             case Session.Follow follow -> follow(books, follow.terms());
@@ -147,6 +150,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             case Session.ListAllocations list -> allocations(books, list);
             case Session.Remove remove -> ending.remove(remove);
             case Session.Scanned scanned -> ending.scanned(books, scanned);
+            case Session.Unscanned failed -> ending.unscanned(failed);
             case Session.TimeIsUp up -> ending.timeIsUp(books, up.timer());
             case Session.Stop _ -> ending.stop();
             case Session.Failure failure -> failed(failure);
@@ -155,7 +159,8 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
 
     // ---------------------------------------------------------------- memory
 
-    private ReplyEffect<SessionEvent, Books> charge(Books books, Session.Charge charge) {
+    /** @param mayLook whether the members may be looked at before it is denied */
+    private ReplyEffect<SessionEvent, Books> charge(Books books, Session.Charge charge, boolean mayLook) {
         Optional<Member> member = books.ledger().member(charge.process());
         if (member.isEmpty() || !member.get().image().equals(charge.image())) {
             charge.refuse(
@@ -166,6 +171,10 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         }
         Decision decision =
                 Decisions.charge(books.ledger(), charge.process(), charge.device(), charge.bytes(), scope.pages());
+        if (mayLook && isOverTheLimit(decision) && rounds.lookFor(books, charge)) {
+            // What was collected for it is not journaled, as after a failed write: the pages stay below the books.
+            return scope.effects().noReply();
+        }
         Session.ChargeReply reply = switch (decision) {
             case Decision.Granted granted ->
                 new Session.ChargeReply.Granted(charge.seq(), charge.device(), granted.charge());
@@ -177,6 +186,18 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         return scope.persist(SessionScope.booked(decision.change()), charge)
                 .thenRun(_ -> scope.pages().write(decision.change().writes()))
                 .thenReply(charge.replyTo(), after -> reply);
+    }
+
+    private static boolean isOverTheLimit(Decision decision) {
+        return decision instanceof Decision.Denied denied && denied.code() == ErrorCode.QUOTA_EXCEEDED;
+    }
+
+    /** What waited for the look is decided afresh: others were served meanwhile, and it may be no member any more. */
+    private ReplyEffect<SessionEvent, Books> looked(Books books, Session.Looked looked) {
+        rounds.looked();
+        return looked.waiting().isPresent()
+                ? charge(books, looked.waiting().get(), false)
+                : scope.effects().noReply();
     }
 
     /** A strict session's every decision is on record; of the others, a denial is worth a look when something is wrong. */
@@ -237,30 +258,33 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
 
     private Session.Command find(List<Member> members) {
         Map<ProcessId, MemberPage> found = new HashMap<>();
-        Set<ProcessId> dead = new HashSet<>();
+        List<Member> dead = new ArrayList<>();
+        List<Member> execed = new ArrayList<>();
         for (Member member : members) {
-            if (scope.ports().processes().isAlive(member.process())) {
-                scope.ports()
-                        .pages()
-                        .reopen(member.process(), member.devices(), member.page())
-                        .ifPresent(page -> found.put(member.process(), page));
-            } else {
-                dead.add(member.process());
+            ProcessId process = member.process();
+            if (!scope.ports().processes().isAlive(process)) {
+                dead.add(member);
+                continue;
+            }
+            Optional<MemberPage> page = scope.ports().pages().reopen(process, member.devices(), member.page());
+            if (page.isPresent()) {
+                found.put(process, page.get());
+            } else if (!scope.ports().processes().hasPageOf(process, member.image())) {
+                execed.add(member);
             }
         }
-        return new Session.Attached(found, dead);
+        return new Session.Attached(found, dead, execed);
     }
 
     private ReplyEffect<SessionEvent, Books> attached(Books books, Session.Attached found) {
         found.pages().forEach(scope.pages()::put);
         List<SessionEvent> events = new ArrayList<>();
         Books after = books;
-        for (ProcessId process : found.dead()) {
-            Change change = Decisions.died(after.ledger(), process);
-            List<SessionEvent> leaving = members.departures(after, change);
-            leaving.addAll(SessionScope.booked(change));
-            after = fold(after, leaving);
-            events.addAll(leaving);
+        for (Member member : found.dead()) {
+            after = without(after, Decisions.died(after.ledger(), member.process()), events);
+        }
+        for (Member member : found.execed()) {
+            after = without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events);
         }
         events.addAll(SessionScope.booked(reconciled(after)));
         return scope.persist(events)
@@ -272,9 +296,18 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                     scope.terms().leader().ifPresent(this::keepAliveBy);
                     scope.report(new Sessions.Restored(scope.terms().id()));
                     ending.consider(now);
+                    rounds.begin(now);
                 })
                 .thenNoReply()
                 .thenUnstashAll();
+    }
+
+    /** @param events also get what is to be journaled when the member leaves */
+    private Books without(Books books, Change change, List<SessionEvent> events) {
+        List<SessionEvent> leaving = members.departures(books, change);
+        leaving.addAll(SessionScope.booked(change));
+        events.addAll(leaving);
+        return fold(books, leaving);
     }
 
     private ReplyEffect<SessionEvent, Books> follow(Books books, Session.Terms terms) {
@@ -308,6 +341,11 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private void restarting() {
         attached = false;
         scope.restarting();
+    }
+
+    private void ended() {
+        scope.pages().clear();
+        scope.freshPages().close();
     }
 
     private void keepAliveBy(ProcessId process) {

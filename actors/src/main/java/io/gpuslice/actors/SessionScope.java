@@ -5,6 +5,7 @@ import io.gpuslice.actors.SessionEvent.Booked;
 import io.gpuslice.actors.SessionEvent.SlotTaken;
 import io.gpuslice.actors.process.PidWatcher;
 import io.gpuslice.domain.Change;
+import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.wire.Abi;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -26,6 +28,7 @@ final class SessionScope {
     /** What a restart of the actor must not lose. */
     static final class Lasting {
         private final MemberPages pages = new MemberPages();
+        private final FreshPages freshPages = new FreshPages();
         private final Vigil vigil;
         private Session.Terms terms;
 
@@ -72,6 +75,10 @@ final class SessionScope {
 
     MemberPages pages() {
         return lasting.pages;
+    }
+
+    FreshPages freshPages() {
+        return lasting.freshPages;
     }
 
     Vigil vigil() {
@@ -158,9 +165,14 @@ final class SessionScope {
 
     /** Runs what may block away from the loop; its result comes back as a command. */
     void pipe(Supplier<Session.Command> work, String what) {
+        pipe(work, cause -> new Session.Failure(what, cause));
+    }
+
+    /** As the other one, where a failure has consequences. */
+    void pipe(Supplier<Session.Command> work, Function<Throwable, Session.Command> onFailure) {
         context.pipeToSelf(
                 CompletableFuture.supplyAsync(work, ports.blocking()),
-                (command, cause) -> cause == null ? command : new Session.Failure(what, cause));
+                (command, cause) -> cause == null ? command : onFailure.apply(cause));
     }
 
     /** A line about what a process of this session did or suffered. */
@@ -172,6 +184,18 @@ final class SessionScope {
                 .addKeyValue("operation", operation)
                 .addKeyValue("bytes", bytes)
                 .addKeyValue("result", result);
+    }
+
+    /** Looks whether the member has become another program, and if so says it. May block: never on the loop. */
+    void reportExec(Member member) {
+        if (!ports.processes().hasPageOf(member.process(), member.image())) {
+            self().tell(new Session.Execed(member.process(), member.image()));
+        }
+    }
+
+    /** A line about what is not as it should be with a process. */
+    LoggingEventBuilder warn(ProcessId process) {
+        return context.getLog().atWarn().addKeyValue("session_id", terms().id()).addKeyValue("pid", process.pid());
     }
 
     /** A line about something that this session could not do. */

@@ -13,6 +13,7 @@ import io.gpuslice.config.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -68,6 +69,9 @@ public final class Supervisor {
         }
     }
 
+    /** How long an exec that nobody tells of keeps its charge, unless somebody needs it. */
+    private static final Duration ROUND_EVERY = Duration.ofSeconds(2);
+
     private final ActorContext<Command> context;
     private final Settings settings;
     private final int uid;
@@ -106,7 +110,8 @@ public final class Supervisor {
                 Journal.fast(snapshotEvery),
                 new Access(settings.ipc().token().isPresent(), uid),
                 settings.sessions().endGrace(),
-                settings.sessions().killGrace());
+                settings.sessions().killGrace(),
+                ROUND_EVERY);
         Sessions.Settings all = new Sessions.Settings(
                 Journal.durable(snapshotEvery),
                 state.id(),

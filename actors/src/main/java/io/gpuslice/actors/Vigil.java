@@ -49,6 +49,7 @@ final class Vigil {
 
     /** What a session's clock can say. */
     enum Timer {
+        SCAN,
         GRACE,
         KILL,
         GIVE_UP,

@@ -16,7 +16,7 @@ import java.util.Set;
 
 /**
  * The books of one session: who may hold how much. Immutable; made by folding events, so what it says is what
- * the journal says. PageLookup are copies of it that a guest may scribble on.
+ * the journal says. Pages are copies of it that a guest may scribble on.
  *
  * @param strict every single allocation is asked for
  * @param members in the order in which they joined

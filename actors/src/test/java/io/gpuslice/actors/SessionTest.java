@@ -45,7 +45,9 @@ class SessionTest {
 
     private static final String TOKEN = "the token";
     private static final String SLOT = "session-0";
-    private static final Duration GRACE = Duration.ofMillis(20);
+    private static final Duration GRACE = Duration.ofMillis(100);
+    private static final Duration ROUND = Duration.ofMillis(20);
+    private static final Duration FOR_EVER = Duration.ofDays(1);
 
     private static ActorTestKit kit;
     private static PersistenceTestKit journal;
@@ -277,6 +279,125 @@ class SessionTest {
         assertThat(describe(session).members()).isEmpty();
     }
 
+    @Test
+    void anExecThatNobodyTellsOfIsSeenBeforeSomebodyIsDenied() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        ProcessId other = world.process();
+        join(session, other, World.image(1));
+        charge(session, other, World.image(1), 60 * MIB);
+        world.memory.last().used[0] = 60 * MIB;
+        ProcessId process = world.process();
+        join(session, process, World.image(2));
+
+        world.exec(other);
+
+        assertThat(charge(session, process, World.image(2), 64 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+    }
+
+    @Test
+    void anExecThatNobodyTellsOfIsSeenAlthoughNobodyAsksForMemory() {
+        ActorRef<Session.Command> session = openWithRounds(keeping(terms("a", 64 * MIB)), ROUND);
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+        charge(session, process, World.image(1), 60 * MIB);
+        assertThat(describe(session).members()).hasSize(1);
+
+        world.exec(process);
+
+        await().until(() -> describe(session).members().isEmpty());
+    }
+
+    @Test
+    void deniedInQuickSuccessionNobodyWaitsForASecondLook() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        fill(session, World.image(1), 60 * MIB);
+        ProcessId process = world.process();
+        join(session, process, World.image(2));
+
+        assertThat(charge(session, process, World.image(2), 5 * MIB)).isInstanceOf(ChargeReply.Denied.class);
+        assertThat(charge(session, process, World.image(2), 5 * MIB)).isInstanceOf(ChargeReply.Denied.class);
+        assertThat(world.table.looks).hasValue(1);
+        world.clock.pass(Rounds.PAUSE);
+        assertThat(charge(session, process, World.image(2), 5 * MIB)).isInstanceOf(ChargeReply.Denied.class);
+        assertThat(world.table.looks).hasValue(2);
+    }
+
+    @Test
+    void whileOneWaitsForALookOthersAreServedAndItIsDecidedByWhatIsLeft() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId other = fill(session, World.image(1), 60 * MIB);
+        ProcessId process = world.process();
+        join(session, process, World.image(2));
+        ProcessId third = world.process();
+        join(session, third, World.image(3));
+        world.exec(other);
+        world.blocking.hold();
+        TestProbe<ChargeReply> waiting = kit.createTestProbe();
+
+        session.tell(new Session.Charge(process, World.image(2), 0, 63 * MIB, 7, waiting.getRef()));
+        world.blocking.awaitWork();
+        assertThat(charge(session, third, World.image(3), 3 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        world.memory.last().used[0] = 3 * MIB;
+        world.blocking.release();
+
+        waiting.expectMessage(new ChargeReply.Denied(7, 0, ErrorCode.QUOTA_EXCEEDED, 63 * MIB, 3 * MIB, 64 * MIB));
+    }
+
+    @Test
+    void whoDiesWhileItWaitsForALookIsGrantedNothing() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId other = fill(session, World.image(1), 60 * MIB);
+        ProcessId process = world.process();
+        join(session, process, World.image(2));
+        world.awaitWatched(process);
+        world.exec(other);
+        world.blocking.hold();
+        TestProbe<ChargeReply> waiting = kit.createTestProbe();
+
+        session.tell(new Session.Charge(process, World.image(2), 0, 64 * MIB, 7, waiting.getRef()));
+        world.blocking.awaitWork();
+        world.kill(process);
+        await().until(() -> describe(session).members().size() == 1);
+        world.blocking.release();
+
+        assertThat(waiting.expectMessageClass(ChargeReply.Failed.class).code()).isEqualTo(ErrorCode.FORBIDDEN);
+        assertThat(describe(session).members()).isEmpty();
+    }
+
+    @Test
+    void aPageThatGoesOnMakingNoSenseIsGatedUntilItDoes() {
+        ActorRef<Session.Command> session = openWithRounds(terms("a", 64 * MIB), ROUND);
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        charge(session, process, World.image(1), 8 * MIB);
+        assertThat(page.isGated()).isFalse();
+
+        page.used[0] = 9 * MIB;
+        await().until(page::isGated);
+        assertThat(page.charge()).isEqualTo(8 * MIB);
+        assertThat(charge(session, process, World.image(1), MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(page.isGated()).isTrue();
+
+        page.used[0] = MIB;
+        await().until(() -> !page.isGated());
+    }
+
+    @Test
+    void aPageMadeForASessionThatHasEndedMeanwhileIsLetGo() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        TestProbe<HelloReply> reply = kit.createTestProbe();
+        world.blocking.hold();
+        session.tell(new Session.Hello(
+                new Peer(world.process(), OWNER), TOKEN, World.image(1), List.of(DEVICE), reply.getRef()));
+        world.blocking.awaitWork();
+
+        session.tell(new Session.Stop());
+        reply.expectTerminated(session);
+        world.blocking.release();
+
+        assertThat(world.memory.last().isClosed).isTrue();
+    }
+
     // ------------------------------------------------- restart, other terms
 
     @Test
@@ -309,10 +430,25 @@ class SessionTest {
         kit.stop(session);
         world.table.alive.remove(dead);
 
-        ActorRef<Session.Command> restarted = spawn(terms("a", 64 * MIB));
+        ActorRef<Session.Command> restarted = spawn(terms("a", 64 * MIB), FOR_EVER);
 
         // Sent before the session has looked for its pages: it waits for them.
         assertThat(charge(restarted, living, World.image(2), 64 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+    }
+
+    @Test
+    void whoCalledExecWhileNoDaemonRanIsReclaimedBeforeAnythingIsDecided() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        ProcessId other = fill(session, World.image(1), 60 * MIB);
+        ProcessId process = world.process();
+        join(session, process, World.image(2));
+        kit.stop(session);
+        world.exec(other);
+
+        ActorRef<Session.Command> restarted = spawn(keeping(terms("a", 64 * MIB)), FOR_EVER);
+
+        assertThat(charge(restarted, process, World.image(2), 64 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(describe(restarted).members()).hasSize(1);
     }
 
     @Test
@@ -338,6 +474,13 @@ class SessionTest {
             // Until the program has carried its books over into the new page.
             assertThat(member.used()).isEqualTo(60 * MIB);
         });
+
+        // That page may not have reached it when its socket ends again; the first one it still has.
+        restarted.tell(new Session.Disconnected(process, World.image(1)));
+        describe(restarted);
+        assertThat(describe(restarted).members())
+                .singleElement()
+                .satisfies(member -> assertThat(member.charge()).isEqualTo(60 * MIB));
     }
 
     @Test
@@ -425,6 +568,29 @@ class SessionTest {
     }
 
     @Test
+    void aSearchForProcessesThatFailsIsRepeated() {
+        ProcessId leader = world.process();
+        open(led(terms("a", 64 * MIB), leader));
+        world.awaitWatched(leader);
+        world.table.failures.set(1);
+
+        world.kill(leader);
+
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+    }
+
+    @Test
+    void aRemovalWhoseProcessesCannotBeLookedForIsRefusedWithTheReason() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        world.table.failures.set(1);
+
+        assertThat(remove(session, false)).isInstanceOfSatisfying(Sessions.RemoveReply.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL);
+            assertThat(refused.text()).contains("too many open files");
+        });
+    }
+
+    @Test
     void aProcessWithTheSessionInItsEnvironmentKeepsItAlive() {
         ProcessId leader = world.process();
         ActorRef<Session.Command> session = open(led(terms("a", 64 * MIB), leader));
@@ -503,14 +669,18 @@ class SessionTest {
     // --------------------------------------------------------------- helpers
 
     private ActorRef<Session.Command> open(Session.Terms terms) {
-        ActorRef<Session.Command> session = spawn(terms);
+        return openWithRounds(terms, FOR_EVER);
+    }
+
+    private ActorRef<Session.Command> openWithRounds(Session.Terms terms, Duration every) {
+        ActorRef<Session.Command> session = spawn(terms, every);
         sessions.expectMessage(new Sessions.Restored(terms.id()));
         return session;
     }
 
-    private ActorRef<Session.Command> spawn(Session.Terms terms) {
+    private ActorRef<Session.Command> spawn(Session.Terms terms, Duration rounds) {
         Session.Settings settings =
-                new Session.Settings(World.journal(), new Access(false, OWNER), GRACE, GRACE.multipliedBy(5));
+                new Session.Settings(World.journal(), new Access(false, OWNER), GRACE, GRACE.multipliedBy(5), rounds);
         ActorRef<Session.Command> session =
                 kit.spawn(Session.create(terms, world.ports(), settings, sessions.getRef()));
         spawned.add(session);
@@ -571,6 +741,15 @@ class SessionTest {
     private TestPage join(ActorRef<Session.Command> session, ProcessId process, ImageId image) {
         assertThat(hello(session, process, image, TOKEN, OWNER)).isInstanceOf(HelloReply.Welcomed.class);
         return world.memory.last();
+    }
+
+    /** A member that holds so much. */
+    private ProcessId fill(ActorRef<Session.Command> session, ImageId image, long bytes) {
+        ProcessId process = world.process();
+        TestPage page = join(session, process, image);
+        assertThat(charge(session, process, image, bytes)).isInstanceOf(ChargeReply.Granted.class);
+        page.used[0] = bytes;
+        return process;
     }
 
     private ChargeReply charge(ActorRef<Session.Command> session, ProcessId process, ImageId image, long bytes) {

@@ -278,6 +278,19 @@ class SessionsTest {
                         refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL));
     }
 
+    @Test
+    void aSessionWhoseActorHasEndedByItselfIsReachableAgain() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = open(sessions, "64MB");
+        assertThat(find(sessions, opened.id())).isInstanceOfSatisfying(FindReply.Found.class, found -> {
+            found.session().tell(new Session.Stop());
+            start.expectTerminated(found.session());
+        });
+
+        await().untilAsserted(() -> assertThat(hello(sessions, opened.id(), opened.token()))
+                .isInstanceOf(Session.HelloReply.Welcomed.class));
+    }
+
     // ------------------------------------------------------- TTL, other terms
 
     @Test
@@ -397,7 +410,11 @@ class SessionsTest {
 
     private ActorRef<Sessions.Command> spawn(String state, boolean begun) {
         Session.Settings each = new Session.Settings(
-                World.journal(), new Access(false, OWNER), Duration.ofMillis(20), Duration.ofMillis(100));
+                World.journal(),
+                new Access(false, OWNER),
+                Duration.ofMillis(20),
+                Duration.ofMillis(100),
+                Duration.ofDays(1));
         Sessions.Settings settings = new Sessions.Settings(World.journal(), state, begun, 8, each);
         ActorRef<Devices.Command> devices = kit.spawn(
                 Devices.create(List.of(new LimitSpec.Device(0, World.DEVICE.toString(), OptionalLong.of(1024 * MIB)))));

@@ -22,10 +22,14 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Queue;
 import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -59,6 +63,7 @@ final class World {
     final Table table = new Table();
     final Memory memory = new Memory();
     final TestClock clock = new TestClock();
+    final Blocking blocking = new Blocking();
 
     private final Map<ProcessId, Set<ActorRef<PidWatcher.Died>>> watches = new ConcurrentHashMap<>();
     private int pids = 100;
@@ -77,9 +82,9 @@ final class World {
         }));
     }
 
-    /** What sessions see of this world. Work that may block is done at once. */
+    /** What sessions see of this world. */
     Ports ports() {
-        return new Ports(memory, table, clock, new Random(1), Runnable::run, pidWatcher);
+        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher);
     }
 
     /** A process that lives. */
@@ -97,9 +102,46 @@ final class World {
         watches.getOrDefault(process, Set.of()).forEach(watch -> watch.tell(new PidWatcher.Died(process)));
     }
 
+    /** The process becomes another program, and nobody is told. */
+    void exec(ProcessId process) {
+        memory.found.remove(process);
+        table.withoutPage.add(process);
+    }
+
     /** Waits until the process is watched. */
     void awaitWatched(ProcessId process) {
         await().until(() -> watches.containsKey(process));
+    }
+
+    /** Work that may block: done at once, or when a test says so. */
+    static final class Blocking implements Executor {
+        private final Queue<Runnable> held = new ConcurrentLinkedQueue<>();
+        private volatile boolean holds;
+
+        @Override
+        public void execute(Runnable work) {
+            if (holds) {
+                held.add(work);
+            } else {
+                work.run();
+            }
+        }
+
+        void hold() {
+            holds = true;
+        }
+
+        /** Waits until there is work. */
+        void awaitWork() {
+            await().until(() -> !held.isEmpty());
+        }
+
+        void release() {
+            holds = false;
+            for (Runnable work = held.poll(); work != null; work = held.poll()) {
+                work.run();
+            }
+        }
     }
 
     /** Processes as a test wants them. */
@@ -108,6 +150,9 @@ final class World {
         final Set<ProcessId> withoutPage = ConcurrentHashMap.newKeySet();
         final Map<ProcessId, SessionId> environments = new ConcurrentHashMap<>();
         final List<String> ended = Collections.synchronizedList(new ArrayList<>());
+        final AtomicInteger looks = new AtomicInteger();
+        /** How many scans fail. */
+        final AtomicInteger failures = new AtomicInteger();
 
         @Override
         public String command(ProcessId process) {
@@ -120,12 +165,16 @@ final class World {
         }
 
         @Override
-        public boolean hasMapped(ProcessId process, PageIdentity page) {
+        public boolean hasPageOf(ProcessId process, ImageId image) {
+            looks.incrementAndGet();
             return !withoutPage.contains(process);
         }
 
         @Override
-        public List<ProcessId> inSession(SessionId session) {
+        public List<ProcessId> inSession(SessionId session) throws IOException {
+            if (failures.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+                throw new IOException("too many open files");
+            }
             return environments.entrySet().stream()
                     .filter(entry -> entry.getValue().equals(session))
                     .map(Map.Entry::getKey)
@@ -144,7 +193,7 @@ final class World {
         final List<TestPage> made = Collections.synchronizedList(new ArrayList<>());
 
         @Override
-        public MemberPage create(ProcessId process, List<DeviceId> devices) {
+        public MemberPage create(ProcessId process, ImageId image, List<DeviceId> devices) {
             TestPage page = new TestPage(made.size() + 1, devices.size());
             made.add(page);
             found.put(process, page);

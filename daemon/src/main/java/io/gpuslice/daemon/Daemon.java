@@ -73,10 +73,7 @@ final class Daemon implements AutoCloseable {
             return daemon;
         } catch (ExecutionException e) {
             if (e.getCause() instanceof StartException because) {
-                String reason = String.valueOf(because.getMessage());
-                throw new IOException(
-                        because.isOfState() ? reason + ". " + StateDirectory.wayOut(settings.stateDirectory()) : reason,
-                        because);
+                throw new IOException(whatToDo(because, settings), because);
             }
             throw new IOException("the daemon could not start: " + e.getCause(), e);
         } catch (TimeoutException e) {
@@ -86,6 +83,15 @@ final class Daemon implements AutoCloseable {
                 end(system, loop, state);
             }
         }
+    }
+
+    /** The way out where the state is the reason; else the reason says what to do. */
+    private static String whatToDo(StartException because, Settings settings) {
+        String reason = String.valueOf(because.getMessage());
+        if (!because.isOfState()) {
+            return reason;
+        }
+        return reason + (reason.endsWith(".") ? " " : ". ") + StateDirectory.wayOut(settings.stateDirectory());
     }
 
     /** Where it listens. */

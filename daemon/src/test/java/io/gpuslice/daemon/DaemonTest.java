@@ -3,7 +3,10 @@ package io.gpuslice.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpuslice.actors.page.MemfdPages;
 import io.gpuslice.daemon.DaemonProcess.Client;
+import io.gpuslice.domain.ImageId;
+import io.gpuslice.linux.Memfd;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Frame;
 import java.io.IOException;
@@ -35,7 +38,8 @@ class DaemonTest {
     @Test
     void aDaemonThatWasKilledHasItsBooksWhenItIsBack() throws Exception {
         Frame.Opened session;
-        try (DaemonProcess daemon = DaemonProcess.start(directory);
+        try (Memfd page = mappedPage();
+                DaemonProcess daemon = DaemonProcess.start(directory);
                 Client client = daemon.connect()) {
             session = client.ask(new Frame.Open("", "64MB", "train", 0, Abi.FLAG_KEEP), Frame.Opened.class);
             try (Client member = daemon.connect()) {
@@ -47,16 +51,43 @@ class DaemonTest {
                 assertThat(member.ask(new Frame.Charge(65 * MIB, 0))).isInstanceOf(Frame.Denied.class);
                 daemon.kill();
             }
+
+            try (DaemonProcess again = DaemonProcess.start(directory);
+                    Client member = again.connect()) {
+                member.ask(hello(session), Frame.Welcome.class);
+                Frame.Status status = member.ask(new Frame.Query(), Frame.Status.class);
+                assertThat(status.devices()).singleElement().satisfies(device -> {
+                    assertThat(device.limit()).isEqualTo(64 * MIB);
+                    assertThat(device.charge()).isEqualTo(250 * 64L * 1024);
+                });
+            }
+            assertThat(page.fd()).isNotNegative();
+        }
+    }
+
+    @Test
+    void aProgramThatIsNoMoreWhenTheDaemonIsBackHasNoCharge() throws Exception {
+        Frame.Opened session;
+        try (DaemonProcess daemon = DaemonProcess.start(directory);
+                Client client = daemon.connect();
+                Client member = daemon.connect()) {
+            session = client.ask(new Frame.Open("", "64MB", "train", 0, Abi.FLAG_KEEP), Frame.Opened.class);
+            try (Memfd page = mappedPage()) {
+                member.ask(hello(session), Frame.Welcome.class);
+                member.ask(new Frame.Charge(48 * MIB, 0), Frame.Granted.class);
+                daemon.kill();
+                assertThat(page.fd()).isNotNegative();
+            }
         }
 
+        // The process lives, but has no page of that program any more.
         try (DaemonProcess daemon = DaemonProcess.start(directory);
                 Client member = daemon.connect()) {
             member.ask(hello(session), Frame.Welcome.class);
             Frame.Status status = member.ask(new Frame.Query(), Frame.Status.class);
-            assertThat(status.devices()).singleElement().satisfies(device -> {
-                assertThat(device.limit()).isEqualTo(64 * MIB);
-                assertThat(device.charge()).isEqualTo(250 * 64L * 1024);
-            });
+            assertThat(status.devices())
+                    .singleElement()
+                    .satisfies(device -> assertThat(device.charge()).isZero());
         }
     }
 
@@ -100,7 +131,22 @@ class DaemonTest {
 
         try (DaemonProcess daemon = DaemonProcess.launch(directory)) {
             assertThat(daemon.exitCode()).isEqualTo(1);
-            assertThat(daemon.errors()).contains("mv " + directory.resolve("state"));
+            assertThat(daemon.errors())
+                    .contains("mv " + directory.resolve("state"))
+                    .doesNotContain("..");
+        }
+    }
+
+    @Test
+    void aSocketThatIsTakenIsSaidAndTheStateIsNotBlamed() throws Exception {
+        try (DaemonProcess first = DaemonProcess.start(directory);
+                DaemonProcess second = DaemonProcess.launch(
+                        directory, "--state-dir", directory.resolve("another").toString())) {
+            assertThat(second.exitCode()).isEqualTo(1);
+            assertThat(second.errors())
+                    .contains(first.socket().toString())
+                    .doesNotContain("mv ")
+                    .doesNotContain("..");
         }
     }
 
@@ -129,6 +175,13 @@ class DaemonTest {
             assertThat(help.exitCode()).isZero();
             assertThat(version.exitCode()).isZero();
         }
+    }
+
+    /** Stands for the page that came with WELCOME, which these clients do not take: that of a living program is mapped. */
+    private static Memfd mappedPage() throws IOException {
+        Memfd page = Memfd.create(MemfdPages.name(new ImageId(IMAGE)), 4096);
+        page.map();
+        return page;
     }
 
     private static Frame.Hello hello(Frame.Opened session) {

@@ -124,7 +124,7 @@ public final class Api implements CallHandler {
         return switch (request.method() + " " + shape) {
             case "GET /info" -> CompletableFuture.completedFuture(Answer.ok(info()));
             case "GET /devices" -> devices();
-            case "GET /sessions" -> list(caller, request.query().getOrDefault("after", ""));
+            case "GET /sessions" -> list(caller, after(request));
             case "POST /sessions" -> open(caller, request);
             case "GET /sessions/{id}" -> inspect(caller, id);
             case "DELETE /sessions/{id}" -> remove(caller, request, id);
@@ -167,8 +167,13 @@ public final class Api implements CallHandler {
         });
     }
 
-    /** @param after the id that the page before ended with; empty: from the beginning */
-    private CompletionStage<Answer> list(Caller caller, String after) {
+    private static Place after(Request request) throws Problem {
+        String text = request.query().get("after");
+        return text == null ? Place.FIRST : Place.parse(text);
+    }
+
+    /** @param after where the page before ended */
+    private CompletionStage<Answer> list(Caller caller, Place after) {
         return this.<Sessions.ListReply>ask(PATIENCE, replyTo -> new Sessions.ListAll(caller, replyTo))
                 .thenCompose(reply -> switch (reply) {
                     case Sessions.ListReply.Listed listed ->

@@ -27,41 +27,31 @@ final class SessionJson {
      * As many sessions as one answer holds, the oldest first; where there are more, {@code next} is what to ask for
      * the sessions {@code after}.
      *
-     * @param after the id that the page before ended with; empty: from the beginning
+     * @param after where the page before ended
      * @param known gives devices their indexes
      */
-    static ObjectNode page(Sessions.ListReply.Listed listed, String after, Devices.Known known) {
+    static ObjectNode page(Sessions.ListReply.Listed listed, Place after, Devices.Known known) {
         ObjectNode json = Json.object();
         ArrayNode page = json.putArray("sessions");
         ArrayNode silent = json.putArray("silent");
         listed.silent().forEach(id -> silent.add(id.text()));
         List<SessionView> sessions = listed.sessions().stream()
-                .sorted(Comparator.comparing(SessionView::created)
-                        .thenComparing(session -> session.id().text()))
+                .filter(session -> Place.of(session).compareTo(after) > 0)
+                .sorted(Comparator.comparing(Place::of))
                 .toList();
         int room = MOST;
-        String last = "";
-        for (SessionView session : sessions.subList(indexAfter(sessions, after), sessions.size())) {
+        Place last = after;
+        for (SessionView session : sessions) {
             ObjectNode one = of(session, known);
             room -= one.toString().getBytes(StandardCharsets.UTF_8).length;
-            if (room < 0 && !last.isEmpty()) {
-                json.put("next", last);
+            if (room < 0 && !page.isEmpty()) {
+                json.put("next", last.text());
                 break;
             }
             page.add(one);
-            last = session.id().text();
+            last = Place.of(session);
         }
         return json;
-    }
-
-    /** One that has ended meanwhile is as good as none: from the beginning again. */
-    private static int indexAfter(List<SessionView> sessions, String id) {
-        for (int i = 0; i < sessions.size(); i++) {
-            if (sessions.get(i).id().text().equals(id)) {
-                return i + 1;
-            }
-        }
-        return 0;
     }
 
     /** @param known gives devices their indexes */

@@ -165,7 +165,60 @@ class ApiTest {
 
     @Test
     void moreSessionsThanAnAnswerHoldsComePageByPage() {
-        List<SessionView> many = IntStream.range(0, 2000)
+        List<SessionView> many = many();
+        List<String> seen = new ArrayList<>();
+        String path = "/sessions";
+        while (!path.isEmpty()) {
+            JsonNode body = page(path, many);
+            body.at("/sessions").forEach(session -> seen.add(session.at("/id").asText()));
+            path = next(body);
+        }
+
+        assertThat(seen)
+                .containsExactlyElementsOf(
+                        many.reversed().stream().map(view -> view.id().text()).toList());
+    }
+
+    @Test
+    void aPageGoesOnWhereTheOneBeforeEndedThoughThatSessionIsGone() {
+        List<SessionView> many = many();
+        JsonNode first = page("/sessions", many);
+        int shown = first.at("/sessions").size();
+        List<SessionView> left = new ArrayList<>(many.reversed());
+        left.remove(shown - 1);
+
+        JsonNode second = page(next(first), left);
+
+        assertThat(second.at("/sessions/0/id").asText())
+                .isEqualTo(left.get(shown - 1).id().text());
+    }
+
+    @Test
+    void aPlaceInTheListThatNoAnswerNamedIsRefused() {
+        JsonNode answer = reply(ask("GET", "/sessions?after=0123456789abcdef"));
+        assertThat(answer.at("/status").asInt()).isEqualTo(400);
+        assertThat(answer.at("/body/detail").asText())
+                .contains("0123456789abcdef")
+                .contains("next");
+    }
+
+    private JsonNode page(String path, List<SessionView> all) {
+        CompletableFuture<String> asked = ask("GET", path);
+        sessions.expectMessageClass(Sessions.ListAll.class)
+                .replyTo()
+                .tell(new Sessions.ListReply.Listed(all, List.of()));
+        JsonNode body = reply(asked).at("/body");
+        assertThat(asked.join().length()).isLessThan(Abi.MAX_FRAME_SIZE - Abi.Frame.SIZEOF);
+        return body;
+    }
+
+    private static String next(JsonNode body) {
+        return body.has("next") ? "/sessions?after=" + body.at("/next").asText() : "";
+    }
+
+    /** More than fit one answer, the youngest first. */
+    private static List<SessionView> many() {
+        return IntStream.range(0, 2000)
                 .mapToObj(i -> new SessionView(
                         new SessionId(String.format("%016x", i)),
                         SESSION.name(),
@@ -183,22 +236,6 @@ class ApiTest {
                         0,
                         SESSION.counters()))
                 .toList();
-        List<String> seen = new ArrayList<>();
-        String path = "/sessions";
-        while (!path.isEmpty()) {
-            CompletableFuture<String> asked = ask("GET", path);
-            sessions.expectMessageClass(Sessions.ListAll.class)
-                    .replyTo()
-                    .tell(new Sessions.ListReply.Listed(many, List.of()));
-            JsonNode body = reply(asked).at("/body");
-            assertThat(asked.join().length()).isLessThan(Abi.MAX_FRAME_SIZE - Abi.Frame.SIZEOF);
-            body.at("/sessions").forEach(session -> seen.add(session.at("/id").asText()));
-            path = body.has("next") ? "/sessions?after=" + body.at("/next").asText() : "";
-        }
-
-        assertThat(seen)
-                .containsExactlyElementsOf(
-                        many.reversed().stream().map(view -> view.id().text()).toList());
     }
 
     @Test

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * What /proc tells about processes. A process may be gone, or another one with its pid, by the time the answer is read:
@@ -44,15 +46,18 @@ public final class Procfs {
         return numbersIn(PROC.resolve(pid + "/fd"));
     }
 
-    /** Whether the process maps that file. Seals and size are not looked at. */
-    public static boolean maps(int pid, FileIdentity file) throws IOException {
-        // Columns of a line: addresses, permissions, offset, device (hexadecimal), inode, path.
-        String device = String.format("%02x:%02x", file.dev() >>> 32, (int) file.dev());
-        String inode = Long.toUnsignedString(file.ino());
+    /**
+     * Names of what the process maps, such as {@code /memfd:name (deleted)} or {@code [stack]}. None where it has no
+     * memory to be seen: it is about to be a zombie, or its first thread has ended before the others.
+     */
+    public static Set<String> mapped(int pid) throws IOException {
+        // Columns of a line: addresses, permissions, offset, device, inode, and where there is one a name.
         return new String(read(pid, "maps"), StandardCharsets.ISO_8859_1)
                 .lines()
-                .map(line -> line.split(" ", 6))
-                .anyMatch(columns -> columns.length >= 5 && columns[3].equals(device) && columns[4].equals(inode));
+                .map(line -> line.split(" +", 6))
+                .filter(columns -> columns.length == 6 && !columns[5].isEmpty())
+                .map(columns -> columns[5])
+                .collect(Collectors.toSet());
     }
 
     /** The arguments that the process was started with, byte for byte; empty for a zombie. */

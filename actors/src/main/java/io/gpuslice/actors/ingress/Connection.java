@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
-import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.Session;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.page.Pages.MemberPage;
@@ -26,7 +25,6 @@ import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
-import org.apache.pekko.japi.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,9 +37,7 @@ final class Connection {
     private static final Duration FIND_PATIENCE = Duration.ofMillis(500);
 
     private static final Duration HELLO_PATIENCE = Duration.ofMillis(1300);
-    private static final Duration OPEN_PATIENCE = Duration.ofMillis(1800);
     private static final Duration TICK = Duration.ofMillis(100);
-    private static final int MOST_CALLS = 8;
 
     sealed interface Command {}
 
@@ -51,7 +47,11 @@ final class Connection {
     /** The client is gone. */
     record Closed() implements Command {}
 
-    private record Opened(int seq, boolean joined, Sessions.OpenReply reply) implements Command {}
+    /** What {@link Errands} sends the client. */
+    record Answered(int seq, Frame frame) implements Command {}
+
+    /** The answer to a CALL; empty where it failed. */
+    record Called(int seq, String json) implements Command {}
 
     private record Found(Greeting greeting, ActorRef<Session.Command> session) implements Command {}
 
@@ -68,10 +68,6 @@ final class Connection {
 
     private record SessionEnded() implements Command {}
 
-    private record Called(int seq, String json) implements Command {}
-
-    private record Refused(int seq, ErrorCode code, String text) implements Command {}
-
     private record Tick() implements Command {}
 
     private record Greeting(int seq, Peer peer, ImageId image, String token, List<DeviceId> devices) {}
@@ -81,11 +77,11 @@ final class Connection {
     private final EpollDomainSocketChannel channel;
     private final PeerCredentials credentials;
     private final Ingress.Collaborators with;
+    private final Errands errands;
 
     private @Nullable Membership membership;
     private boolean greeting;
     private boolean closed;
-    private int calls;
 
     private Connection(
             ActorContext<Command> context,
@@ -98,6 +94,7 @@ final class Connection {
         this.channel = channel;
         this.credentials = credentials;
         this.with = with;
+        this.errands = new Errands(context, channel, credentials, with);
     }
 
     /**
@@ -132,7 +129,7 @@ final class Connection {
             case Received(var frame, var seq) -> received(frame, seq);
             case Charged(var reply) -> member().charged(reply);
             case Queried(var reply) -> member().queried(reply);
-            case Opened(var seq, var joined, var reply) -> opened(seq, joined, reply);
+            case Answered(var seq, var frame) -> Frames.send(channel, frame, seq);
             case Found(var asked, var session) -> introduce(asked, session);
             case Welcomed(var asked, var reply) -> {
                 return welcomed(asked, reply);
@@ -141,8 +138,7 @@ final class Connection {
                 return unwelcome(asked, code, text, session);
             }
             case SessionEnded() -> member().sessionEnded();
-            case Called(var seq, var json) -> called(seq, json);
-            case Refused(var seq, var code, var text) -> refuse(seq, code, text);
+            case Called(var seq, var json) -> errands.called(seq, json);
             case Tick() -> tick();
             case Closed() -> {
                 return closed();
@@ -165,12 +161,14 @@ final class Connection {
             }
             case Frame.Freed freed when membership != null -> membership.freed(freed, seq);
             case Frame.Charge _, Frame.Query _, Frame.Freed _ ->
-                refuse(seq, ErrorCode.BAD_REQUEST, frame.type() + " before HELLO was answered by WELCOME");
-            case Frame.Open open -> open(open, seq);
-            case Frame.Join join -> join(join, seq);
+                Frames.refuse(
+                        channel, seq, ErrorCode.BAD_REQUEST, frame.type() + " before HELLO was answered by WELCOME");
+            case Frame.Open open -> errands.open(open, seq);
+            case Frame.Join join -> errands.join(join, seq);
             case Frame.Hello hello -> hello(hello, seq);
-            case Frame.Call call -> call(call, seq);
-            case Frame.Watch _ -> refuse(seq, ErrorCode.BAD_REQUEST, "this daemon streams no events; ask with CALL");
+            case Frame.Call call -> errands.call(call, seq);
+            case Frame.Watch _ ->
+                Frames.refuse(channel, seq, ErrorCode.BAD_REQUEST, "this daemon streams no events; ask with CALL");
             case Frame.Opened _,
                     Frame.Joined _,
                     Frame.Welcome _,
@@ -180,85 +178,23 @@ final class Connection {
                     Frame.Reply _,
                     Frame.Event _,
                     Frame.ErrorFrame _ ->
-                refuse(seq, ErrorCode.BAD_REQUEST, frame.type() + " is sent by the daemon, not to it");
+                Frames.refuse(channel, seq, ErrorCode.BAD_REQUEST, frame.type() + " is sent by the daemon, not to it");
         }
     }
-
-    // ---------------------------------------------------------------- OPEN, JOIN
-
-    private void open(Frame.Open open, int seq) {
-        boolean operator = with.settings().token().matches(open.token());
-        if (with.settings().token().isSet() && !operator) {
-            refuse(
-                    seq,
-                    ErrorCode.UNAUTHENTICATED,
-                    "the daemon wants the operator's token to open a session: set GPUSLICE_IPC_TOKEN to the one it was"
-                            + " started with");
-            return;
-        }
-        try {
-            Optional<Peer> leader = (open.flags() & Abi.FLAG_NO_LEADER) != 0 ? Optional.empty() : Optional.of(peer());
-            askForSession(
-                    seq,
-                    false,
-                    replyTo -> new Sessions.Open(
-                            caller(operator),
-                            open.limit(),
-                            open.name(),
-                            Duration.ofSeconds(open.ttlSeconds()),
-                            open.flags(),
-                            leader,
-                            replyTo));
-        } catch (IOException e) {
-            refuse(seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
-        }
-    }
-
-    private void join(Frame.Join join, int seq) {
-        Caller caller = caller(with.settings().token().matches(join.token()));
-        askForSession(seq, true, replyTo -> new Sessions.Join(caller, join.session(), replyTo));
-    }
-
-    private void askForSession(
-            int seq, boolean joining, Function<ActorRef<Sessions.OpenReply>, Sessions.Command> question) {
-        context.ask(
-                Sessions.OpenReply.class,
-                with.sessions(),
-                OPEN_PATIENCE,
-                question,
-                (reply, failure) -> failure == null
-                        ? new Opened(seq, joining, reply)
-                        : new Refused(seq, ErrorCode.INTERNAL, noAnswer(OPEN_PATIENCE)));
-    }
-
-    private void opened(int seq, boolean joined, Sessions.OpenReply reply) {
-        switch (reply) {
-            case Sessions.OpenReply.Opened(var id, var token, var warning) ->
-                Frames.send(
-                        channel,
-                        joined
-                                ? new Frame.Joined(id.text(), token, warning)
-                                : new Frame.Opened(id.text(), token, warning),
-                        seq);
-            case Sessions.OpenReply.Refused(var code, var text) -> refuse(seq, code, text);
-        }
-    }
-
-    // --------------------------------------------------------------------- HELLO
 
     private void hello(Frame.Hello hello, int seq) {
         if (greeting || membership != null) {
-            refuse(seq, ErrorCode.BAD_REQUEST, "a connection says HELLO once; connect anew");
+            Frames.refuse(channel, seq, ErrorCode.BAD_REQUEST, "a connection says HELLO once; connect anew");
             return;
         }
         if (hello.sessionId().isEmpty()) {
-            refuse(seq, ErrorCode.SESSION_UNKNOWN, "HELLO names no session; is GPUSLICE_SESSION set?");
+            Frames.refuse(channel, seq, ErrorCode.SESSION_UNKNOWN, "HELLO names no session; is GPUSLICE_SESSION set?");
             return;
         }
         try {
             Greeting asked = new Greeting(
                     seq,
-                    peer(),
+                    with.peer(channel, credentials),
                     new ImageId(hello.imageId()),
                     hello.token(),
                     hello.devices().stream().map(DeviceId::new).toList());
@@ -273,7 +209,7 @@ final class Connection {
                             ? found(asked, reply)
                             : new Unwelcome(asked, ErrorCode.INTERNAL, noAnswer(FIND_PATIENCE), Optional.empty()));
         } catch (IOException e) {
-            refuse(seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+            Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
         }
     }
 
@@ -310,6 +246,7 @@ final class Connection {
                 asked.peer().process(),
                 asked.image(),
                 asked.devices().size(),
+                (reply.flags() & Abi.FLAG_STRICT) != 0,
                 context.messageAdapter(Session.ChargeReply.class, Charged::new),
                 context.messageAdapter(Session.QueryReply.class, Queried::new));
         membership = joined;
@@ -341,51 +278,8 @@ final class Connection {
         greeting = false;
         session.ifPresent(
                 maybe -> maybe.tell(new Session.Disconnected(asked.peer().process(), asked.image())));
-        refuse(asked.seq(), code, text);
+        Frames.refuse(channel, asked.seq(), code, text);
         return closed ? Behaviors.stopped() : Behaviors.same();
-    }
-
-    // ---------------------------------------------------------------------- CALL
-
-    private void call(Frame.Call call, int seq) {
-        if (calls >= MOST_CALLS) {
-            refuse(
-                    seq,
-                    ErrorCode.OVERLOADED,
-                    MOST_CALLS + " calls of this connection wait already: read their replies first");
-            return;
-        }
-        calls++;
-        context.pipeToSelf(with.calls().answer(caller(false), call.json()), (json, failure) -> {
-            if (failure == null) {
-                return new Called(seq, json);
-            }
-            context.getLog().error("A call failed.", failure);
-            return new Called(seq, "");
-        });
-    }
-
-    private void called(int seq, String json) {
-        calls--;
-        try {
-            if (json.isEmpty()) {
-                refuse(seq, ErrorCode.INTERNAL, "the call failed; the daemon's log says why");
-            } else {
-                Frames.send(channel, new Frame.Reply(json), seq);
-            }
-        } catch (IllegalArgumentException tooLong) {
-            refuse(seq, ErrorCode.INTERNAL, "the answer does not fit a frame: ask for less. " + tooLong.getMessage());
-        }
-    }
-
-    // ----------------------------------------------------------------- the rest
-
-    private Caller caller(boolean operator) {
-        return new Caller(credentials.pid(), credentials.uid(), operator);
-    }
-
-    private Peer peer() throws IOException {
-        return with.processes().peer(channel.fd().intValue(), credentials.uid());
     }
 
     private Membership member() {
@@ -420,11 +314,8 @@ final class Connection {
         return Behaviors.same();
     }
 
-    private void refuse(int seq, ErrorCode code, String text) {
-        Frames.send(channel, Frame.ErrorFrame.of(code, text), seq);
-    }
-
-    private static String noAnswer(Duration patience) {
+    /** What to say where patience has ended. */
+    static String noAnswer(Duration patience) {
         return "nobody answered within " + patience.toMillis()
                 + " ms: the daemon is busy or its disk is slow; try again";
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
+import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import io.netty.buffer.ByteBuf;
@@ -14,6 +15,10 @@ import io.netty.channel.unix.FileDescriptor;
 final class Frames {
     private Frames() {}
 
+    static void refuse(Channel channel, int seq, ErrorCode code, String text) {
+        send(channel, Frame.ErrorFrame.of(code, text), seq);
+    }
+
     static void send(Channel channel, Frame frame, int seq) {
         channel.writeAndFlush(bytes(frame, seq), channel.voidPromise());
     }
@@ -26,6 +31,11 @@ final class Frames {
     /** Sends one byte that carries a descriptor, and closes ours, sent or not. */
     static void send(Channel channel, FileDescriptor descriptor) {
         channel.writeAndFlush(descriptor).addListener(_ -> descriptor.close());
+    }
+
+    /** Closes the channel when all that was sent before is out. */
+    static void closeWhenSent(Channel channel) {
+        channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener(ChannelFutureListener.CLOSE);
     }
 
     static void close(Channel channel) {

@@ -3,6 +3,7 @@ package io.gpuslice.actors.ingress;
 
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.eventloop.EventLoop;
+import io.gpuslice.actors.process.Peer;
 import io.gpuslice.actors.process.Processes;
 import io.gpuslice.wire.Frame;
 import io.netty.bootstrap.ServerBootstrap;
@@ -66,7 +67,13 @@ public final class Ingress {
 
     /** What every connection needs. */
     record Collaborators(
-            IngressSettings settings, Processes processes, ActorRef<Sessions.Command> sessions, CallHandler calls) {}
+            IngressSettings settings, Processes processes, ActorRef<Sessions.Command> sessions, CallHandler calls) {
+
+        /** Who is at the other end, as the kernel says. */
+        Peer peer(EpollDomainSocketChannel channel, PeerCredentials credentials) throws IOException {
+            return processes.peer(channel.fd().intValue(), credentials.uid());
+        }
+    }
 
     private final ActorContext<Command> context;
     private final Collaborators with;
@@ -150,22 +157,38 @@ public final class Ingress {
                 .build();
     }
 
-    private Behavior<Command> on(Command command) throws IOException {
+    private Behavior<Command> on(Command command) {
         switch (command) {
             case Listens(var server) -> {
                 channels.add(server);
                 server.pipeline().addLast(new AcceptFailures());
-                file.bound();
-                replyTo.tell(new Listening.Bound(with.settings().socket()));
+                return bound();
             }
             case Fails(var reason) -> {
-                replyTo.tell(new Listening.BindFailed(reason));
-                return Behaviors.stopped();
+                return bindFailed(reason);
             }
             case Accepted(var channel) -> accept(channel);
             case Gone(var uid) -> admission.left(uid);
         }
         return Behaviors.same();
+    }
+
+    private Behavior<Command> bound() {
+        try {
+            file.bound();
+            replyTo.tell(new Listening.Bound(with.settings().socket()));
+            return Behaviors.same();
+        } catch (IOException e) {
+            // Not sure to be its owner's alone, hence not to be listened at.
+            return bindFailed("cannot listen at " + with.settings().socket()
+                    + ": its permissions cannot be set to the owner's alone ("
+                    + e.getMessage() + "). Look who else uses the folder, or choose another with GPUSLICE_IPC_SOCK.");
+        }
+    }
+
+    private Behavior<Command> bindFailed(String reason) {
+        replyTo.tell(new Listening.BindFailed(reason));
+        return Behaviors.stopped();
     }
 
     private void accept(EpollDomainSocketChannel channel) {

@@ -33,6 +33,7 @@ final class Membership {
     private final ProcessId process;
     private final ImageId image;
     private final int devices;
+    private final boolean strict;
     private final ActorRef<Session.ChargeReply> charges;
     private final ActorRef<Session.QueryReply> queries;
     private final Map<Integer, Waiting> waiting = new LinkedHashMap<>();
@@ -41,13 +42,17 @@ final class Membership {
     /** @param since System.nanoTime */
     private record Waiting(Frame request, long since) {}
 
-    /** @param devices how many its HELLO named */
+    /**
+     * @param devices how many its HELLO named
+     * @param strict whether its WELCOME said so: then it reports what it frees
+     */
     Membership(
             Channel channel,
             ActorRef<Session.Command> session,
             ProcessId process,
             ImageId image,
             int devices,
+            boolean strict,
             ActorRef<Session.ChargeReply> charges,
             ActorRef<Session.QueryReply> queries) {
         this.channel = channel;
@@ -55,6 +60,7 @@ final class Membership {
         this.process = process;
         this.image = image;
         this.devices = devices;
+        this.strict = strict;
         this.charges = charges;
         this.queries = queries;
     }
@@ -74,7 +80,14 @@ final class Membership {
     }
 
     void freed(Frame.Freed freed, int seq) {
-        if (freed.device() >= devices) {
+        if (!strict) {
+            // Nobody would count them, and a session's other requests would wait behind them.
+            refuse(
+                    freed,
+                    seq,
+                    ErrorCode.BAD_REQUEST,
+                    "FREED is for strict sessions, and this one is not: WELCOME had no STRICT flag");
+        } else if (freed.device() >= devices) {
             refuse(freed, seq, ErrorCode.BAD_REQUEST, noSuch(freed.device()));
         } else {
             session.tell(new Session.Freed(process, image, freed.device(), freed.bytes(), freed.handle()));
@@ -159,10 +172,11 @@ final class Membership {
                 "the session did not answer within " + PATIENCE.toMillis() + " ms");
     }
 
-    /** The session is gone for good, and its answers with it. */
+    /** The session's actor is gone, and its answers with it. Should it come back, the guest finds it by a new HELLO. */
     void sessionEnded() {
         ended = true;
         refuseAll(0, System.nanoTime(), ErrorCode.SESSION_CLOSED, "the session has ended");
+        Frames.closeWhenSent(channel);
     }
 
     private void refuseAll(long olderThanNanos, long now, ErrorCode code, String text) {
@@ -177,7 +191,9 @@ final class Membership {
 
     /** The connection is gone. */
     void disconnected() {
-        session.tell(new Session.Disconnected(process, image));
+        if (!ended) {
+            session.tell(new Session.Disconnected(process, image));
+        }
     }
 
     private void refuse(Frame request, int seq, ErrorCode code, String text) {

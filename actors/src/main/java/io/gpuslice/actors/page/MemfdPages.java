@@ -2,6 +2,7 @@
 package io.gpuslice.actors.page;
 
 import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.PageIdentity;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.linux.FileIdentity;
@@ -29,9 +30,14 @@ public final class MemfdPages implements Pages {
         this.random = random;
     }
 
+    /** What a process's memory map calls the pages that were made for this program. */
+    public static String name(ImageId image) {
+        return "gpuslice-" + image;
+    }
+
     @Override
-    public MemberPage create(ProcessId process, List<DeviceId> devices) throws IOException {
-        Memfd memfd = Memfd.create("gpuslice", Abi.PAGE_SIZE);
+    public MemberPage create(ProcessId process, ImageId image, List<DeviceId> devices) throws IOException {
+        Memfd memfd = Memfd.create(name(image), Abi.PAGE_SIZE);
         try {
             byte[] id = new byte[16];
             random.nextBytes(id);
@@ -59,12 +65,16 @@ public final class MemfdPages implements Pages {
     }
 
     private static Optional<MemberPage> confirmed(Memfd memfd, int devices, PageIdentity identity) throws IOException {
-        MemorySegment page = memfd.map();
-        if (PageLayout.isPage(page, devices, identity.pageId())) {
-            return Optional.of(new MemfdPage(memfd, page, devices, identity));
+        boolean confirmed = false;
+        try {
+            MemorySegment page = memfd.map();
+            confirmed = PageLayout.isPage(page, devices, identity.pageId());
+            return confirmed ? Optional.of(new MemfdPage(memfd, page, devices, identity)) : Optional.empty();
+        } finally {
+            if (!confirmed) {
+                memfd.close();
+            }
         }
-        memfd.close();
-        return Optional.empty();
     }
 
     private static PageIdentity identity(FileIdentity file, String pageId) {

@@ -2,6 +2,7 @@
 package io.gpuslice.actors.page;
 
 import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Page;
 import io.gpuslice.domain.PageIdentity;
 import io.gpuslice.domain.ProcessId;
@@ -16,10 +17,11 @@ public interface Pages {
      * A fresh page, with charge 0 everywhere, ready to be sent.
      *
      * @param process its member
+     * @param image the program that the process runs
      * @param devices of its HELLO, in that order
      * @throws IOException if the kernel gives no memory or no descriptor; the message says what to do
      */
-    MemberPage create(ProcessId process, List<DeviceId> devices) throws IOException;
+    MemberPage create(ProcessId process, ImageId image, List<DeviceId> devices) throws IOException;
 
     /**
      * The page that a process has kept open over a restart of the daemon. Reads {@code /proc}, so it blocks.

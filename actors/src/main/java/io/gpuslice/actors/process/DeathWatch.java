@@ -30,6 +30,9 @@ final class DeathWatch implements EpollIoHandle {
     /** Only the loop's thread touches it. */
     private @Nullable IoRegistration registration;
 
+    /** As with it; closed before the loop had the descriptor, it is taken out as soon as it is in. */
+    private boolean closed;
+
     /**
      * @param died called on the loop's thread, once
      * @param failed called instead, when the kernel does not take the descriptor
@@ -47,10 +50,16 @@ final class DeathWatch implements EpollIoHandle {
             if (done.isSuccess()) {
                 IoRegistration registered = (IoRegistration) done.getNow();
                 registration = registered;
-                registered.submit(EpollIoOps.EPOLLIN);
+                if (closed) {
+                    registered.cancel();
+                } else {
+                    registered.submit(EpollIoOps.EPOLLIN);
+                }
             } else {
                 closePidfd();
-                failed.accept(done.cause());
+                if (!closed) {
+                    failed.accept(done.cause());
+                }
             }
         });
     }
@@ -87,6 +96,7 @@ final class DeathWatch implements EpollIoHandle {
 
     @Override
     public void close() {
+        closed = true;
         if (registration != null) {
             registration.cancel();
         }

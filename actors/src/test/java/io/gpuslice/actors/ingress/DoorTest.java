@@ -11,6 +11,7 @@ import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,6 +120,31 @@ class DoorTest extends IngressFixture {
                         .expectMessageClass(Ingress.Listening.BindFailed.class)
                         .reason())
                 .contains("is no socket");
+    }
+
+    @Test
+    void aSocketThatIsTakenAwayBeforeItIsOursAloneIsReported() throws IOException {
+        removeWhenBound();
+        test.spawn(ingress(settings(Optional.empty(), 10, 10)));
+        assertThat(listening
+                        .expectMessageClass(Ingress.Listening.BindFailed.class)
+                        .reason())
+                .contains("cannot listen at " + socket);
+        // Nothing is left that would be in the way of the next.
+        listen();
+    }
+
+    /** All of the door runs on the loop, in turn: this comes between its binding and its hearing of that. */
+    private void removeWhenBound() {
+        test.loop().io().execute(() -> {
+            try {
+                if (!Files.deleteIfExists(socket)) {
+                    removeWhenBound();
+                }
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        });
     }
 
     @Test

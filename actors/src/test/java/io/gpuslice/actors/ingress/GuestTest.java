@@ -30,7 +30,7 @@ class GuestTest extends IngressFixture {
         Process guest = new ProcessBuilder("python3", "-c", PYTHON_GUEST, socket.toString(), hex(HELLO))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        welcome();
+        welcome(0);
         try (BufferedReader lines = guest.inputReader(StandardCharsets.UTF_8)) {
             assertThat(lines.readLine())
                     .isEqualTo("page " + Abi.PAGE_SIZE + " magic GPSLPGE1 inode "
@@ -109,7 +109,7 @@ class GuestTest extends IngressFixture {
             hello = found().expectMessageClass(Session.Hello.class);
         }
         session.expectNoMessage();
-        hello.replyTo().tell(welcomed());
+        hello.replyTo().tell(welcomed(0));
         session.expectMessage(new Session.Disconnected(self(), new ImageId(IMAGE)));
     }
 
@@ -180,8 +180,21 @@ class GuestTest extends IngressFixture {
             session.expectMessageClass(Session.Charge.class);
             session.stop();
             assertReply(client, waiting, new Frame.Denied(ErrorCode.SESSION_CLOSED, 0, 4096, 0, 0));
-            int later = client.send(new Frame.Charge(1, 0));
-            assertReply(client, later, new Frame.Denied(ErrorCode.SESSION_CLOSED, 0, 1, 0, 0));
+            client.awaitEnd();
+        }
+    }
+
+    @Test
+    void aGuestFindsItsSessionAgainWhenThatCameBack() throws IOException {
+        listen();
+        try (Client former = member()) {
+            session.stop();
+            former.awaitEnd();
+        }
+        session = test.kit().createTestProbe();
+        try (Client client = member()) {
+            client.send(new Frame.Charge(4096, 0));
+            session.expectMessageClass(Session.Charge.class);
         }
     }
 
@@ -218,9 +231,9 @@ class GuestTest extends IngressFixture {
     }
 
     @Test
-    void aFreeIsToldAndNotAnswered() throws IOException {
+    void aFreeInAStrictSessionIsToldAndNotAnswered() throws IOException {
         listen();
-        try (Client client = member()) {
+        try (Client client = member(Abi.FLAG_STRICT)) {
             client.send(new Frame.Freed(4096, 0x7000, 0));
             session.expectMessage(new Session.Freed(self(), new ImageId(IMAGE), 0, 4096, 0x7000));
             int seq = client.send(new Frame.Query());
@@ -236,6 +249,16 @@ class GuestTest extends IngressFixture {
                             1,
                             Frame.Status.NO_TTL,
                             List.of(new Frame.Status.Device(9, 5, 7))));
+        }
+    }
+
+    @Test
+    void aFreeInASessionThatIsNotStrictIsRefused() throws IOException {
+        listen();
+        try (Client client = member(Abi.FLAG_KEEP)) {
+            client.send(new Frame.Freed(4096, 0x7000, 0));
+            assertError(client, ErrorCode.BAD_REQUEST, "FREED is for strict sessions");
+            session.expectNoMessage();
         }
     }
 

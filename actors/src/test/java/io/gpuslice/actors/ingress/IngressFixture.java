@@ -54,7 +54,7 @@ abstract class IngressFixture {
 
     final LoopKit test = new LoopKit();
     final TestProbe<Sessions.Command> sessions = test.kit().createTestProbe();
-    final TestProbe<Session.Command> session = test.kit().createTestProbe();
+    TestProbe<Session.Command> session = test.kit().createTestProbe();
     final TestProbe<Ingress.Listening> listening = test.kit().createTestProbe();
     CallHandler calls = (_, json) -> CompletableFuture.completedFuture(json);
     Path socket = Path.of("");
@@ -65,7 +65,8 @@ abstract class IngressFixture {
     void start() throws IOException {
         socket = folder.resolve("s");
         uid = (Integer) Files.getAttribute(folder, "unix:uid");
-        page = new MemfdPages(new Random(1)).create(new ProcessId("boot", SELF, 1), List.of(new DeviceId(GPU)));
+        page = new MemfdPages(new Random(1))
+                .create(new ProcessId("boot", SELF, 1), new ImageId("00"), List.of(new DeviceId(GPU)));
     }
 
     @AfterEach
@@ -104,20 +105,25 @@ abstract class IngressFixture {
         return session;
     }
 
-    void welcome() {
-        found().expectMessageClass(Session.Hello.class).replyTo().tell(welcomed());
+    void welcome(int flags) {
+        found().expectMessageClass(Session.Hello.class).replyTo().tell(welcomed(flags));
     }
 
-    Session.HelloReply.Welcomed welcomed() {
-        return new Session.HelloReply.Welcomed(Abi.FLAG_STRICT, List.of(1L << 30), page, session.ref());
+    Session.HelloReply.Welcomed welcomed(int flags) {
+        return new Session.HelloReply.Welcomed(flags, List.of(1L << 30), page, session.ref());
     }
 
     Client member() throws IOException {
+        return member(0);
+    }
+
+    /** @param flags of its session */
+    Client member(int flags) throws IOException {
         Client client = new Client(socket);
         client.send(HELLO);
-        welcome();
+        welcome(flags);
         assertThat(client.reply(Frame.Welcome.class))
-                .isEqualTo(new Frame.Welcome(Abi.FLAG_STRICT, Abi.PAGE_SIZE, List.of(1L << 30)));
+                .isEqualTo(new Frame.Welcome(flags, Abi.PAGE_SIZE, List.of(1L << 30)));
         client.skipDescriptor();
         return client;
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import io.gpuslice.actors.page.PageSnapshot.Allocation;
 import io.gpuslice.actors.page.Pages.MemberPage;
 import io.gpuslice.domain.DeviceId;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Page;
 import io.gpuslice.domain.PageIdentity;
 import io.gpuslice.domain.ProcessId;
@@ -29,6 +30,7 @@ class MemfdPagesTest {
 
     private static final int SELF = (int) ProcessHandle.current().pid();
     private static final ProcessId PROCESS = new ProcessId("boot", SELF, 1);
+    private static final ImageId IMAGE = new ImageId("000102030405060708090a0b0c0d0e0f");
     private static final List<DeviceId> DEVICES = List.of(new DeviceId(new UUID(1, 2)), new DeviceId(new UUID(3, 4)));
 
     private final Pages pages = new MemfdPages(new Random(42));
@@ -38,7 +40,7 @@ class MemfdPagesTest {
 
     @BeforeEach
     void create() throws IOException {
-        page = pages.create(PROCESS, DEVICES);
+        page = pages.create(PROCESS, IMAGE, DEVICES);
         PageIdentity identity = page.identity();
         guest = Memfd.reopen(SELF, new FileIdentity(identity.dev(), identity.ino(), identity.size(), identity.seals()))
                 .orElseThrow();
@@ -79,7 +81,7 @@ class MemfdPagesTest {
 
     @Test
     void twoPagesAreNeverTheSame() throws IOException {
-        try (MemberPage other = pages.create(PROCESS, DEVICES)) {
+        try (MemberPage other = pages.create(PROCESS, IMAGE, DEVICES)) {
             assertThat(other.identity()).isNotEqualTo(page.identity());
             assertThat(other.identity().pageId()).isNotEqualTo(page.identity().pageId());
         }
@@ -99,7 +101,7 @@ class MemfdPagesTest {
     @Test
     void aPageThatNobodyHasIsNotFound() throws IOException {
         PageIdentity identity;
-        try (MemberPage short_ = pages.create(PROCESS, DEVICES)) {
+        try (MemberPage short_ = pages.create(PROCESS, IMAGE, DEVICES)) {
             identity = short_.identity();
         }
         assertThat(pages.reopen(PROCESS, DEVICES, identity)).isEmpty();
@@ -123,6 +125,19 @@ class MemfdPagesTest {
         pages.reopen(PROCESS, DEVICES.subList(0, 1), page.identity());
 
         assertThat(Procfs.fds(SELF)).hasSize(before);
+    }
+
+    @Test
+    void aFileThatCannotBeMappedLeavesNoDescriptor() throws IOException {
+        try (Memfd empty = Memfd.create("empty", 0)) {
+            FileIdentity file = empty.identity();
+            PageIdentity identity = new PageIdentity(file.dev(), file.ino(), file.size(), file.seals(), "0".repeat(32));
+            int before = Procfs.fds(SELF).size();
+
+            assertThat(pages.reopen(PROCESS, DEVICES, identity)).isEmpty();
+
+            assertThat(Procfs.fds(SELF)).hasSize(before);
+        }
     }
 
     @Test

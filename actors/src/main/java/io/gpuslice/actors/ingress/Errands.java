@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors.ingress;
+
+import io.gpuslice.actors.Caller;
+import io.gpuslice.actors.Sessions;
+import io.gpuslice.actors.process.Peer;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
+import io.netty.channel.epoll.EpollDomainSocketChannel;
+import io.netty.channel.unix.PeerCredentials;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.japi.function.Function;
+
+/** What a client asks for on behalf of people, before or without being a guest: OPEN, JOIN and CALL. */
+final class Errands {
+
+    private static final Duration PATIENCE = Duration.ofMillis(1800);
+    private static final int MOST_CALLS = 8;
+
+    private final ActorContext<Connection.Command> context;
+    private final EpollDomainSocketChannel channel;
+    private final PeerCredentials credentials;
+    private final Ingress.Collaborators with;
+    private int calls;
+
+    /** @param context of the connection, which hears the answers */
+    Errands(
+            ActorContext<Connection.Command> context,
+            EpollDomainSocketChannel channel,
+            PeerCredentials credentials,
+            Ingress.Collaborators with) {
+        this.context = context;
+        this.channel = channel;
+        this.credentials = credentials;
+        this.with = with;
+    }
+
+    void open(Frame.Open open, int seq) {
+        boolean operator = with.settings().token().matches(open.token());
+        if (with.settings().token().isSet() && !operator) {
+            Frames.refuse(
+                    channel,
+                    seq,
+                    ErrorCode.UNAUTHENTICATED,
+                    "the daemon wants the operator's token to open a session: set GPUSLICE_IPC_TOKEN to the one it was"
+                            + " started with");
+            return;
+        }
+        try {
+            Optional<Peer> leader = (open.flags() & Abi.FLAG_NO_LEADER) != 0
+                    ? Optional.empty()
+                    : Optional.of(with.peer(channel, credentials));
+            askForSession(
+                    seq,
+                    false,
+                    replyTo -> new Sessions.Open(
+                            caller(operator),
+                            open.limit(),
+                            open.name(),
+                            Duration.ofSeconds(open.ttlSeconds()),
+                            open.flags(),
+                            leader,
+                            replyTo));
+        } catch (IOException e) {
+            Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+        }
+    }
+
+    void join(Frame.Join join, int seq) {
+        Caller caller = caller(with.settings().token().matches(join.token()));
+        askForSession(seq, true, replyTo -> new Sessions.Join(caller, join.session(), replyTo));
+    }
+
+    private void askForSession(
+            int seq, boolean joining, Function<ActorRef<Sessions.OpenReply>, Sessions.Command> question) {
+        context.ask(
+                Sessions.OpenReply.class,
+                with.sessions(),
+                PATIENCE,
+                question,
+                (reply, failure) -> new Connection.Answered(
+                        seq,
+                        failure == null
+                                ? opened(joining, reply)
+                                : Frame.ErrorFrame.of(ErrorCode.INTERNAL, Connection.noAnswer(PATIENCE))));
+    }
+
+    private static Frame opened(boolean joined, Sessions.OpenReply reply) {
+        return switch (reply) {
+            case Sessions.OpenReply.Opened(var id, var token, var warning) ->
+                joined ? new Frame.Joined(id.text(), token, warning) : new Frame.Opened(id.text(), token, warning);
+            case Sessions.OpenReply.Refused(var code, var text) -> Frame.ErrorFrame.of(code, text);
+        };
+    }
+
+    void call(Frame.Call call, int seq) {
+        if (calls >= MOST_CALLS) {
+            Frames.refuse(
+                    channel,
+                    seq,
+                    ErrorCode.OVERLOADED,
+                    MOST_CALLS + " calls of this connection wait already: read their replies first");
+            return;
+        }
+        calls++;
+        context.pipeToSelf(with.calls().answer(caller(false), call.json()), (json, failure) -> {
+            if (failure == null) {
+                return new Connection.Called(seq, json);
+            }
+            context.getLog().error("A call failed.", failure);
+            return new Connection.Called(seq, "");
+        });
+    }
+
+    /** @param json empty where the call failed */
+    void called(int seq, String json) {
+        calls--;
+        try {
+            if (json.isEmpty()) {
+                Frames.refuse(channel, seq, ErrorCode.INTERNAL, "the call failed; the daemon's log says why");
+            } else {
+                Frames.send(channel, new Frame.Reply(json), seq);
+            }
+        } catch (IllegalArgumentException tooLong) {
+            Frames.refuse(
+                    channel,
+                    seq,
+                    ErrorCode.INTERNAL,
+                    "the answer does not fit a frame: ask for less. " + tooLong.getMessage());
+        }
+    }
+
+    private Caller caller(boolean operator) {
+        return new Caller(credentials.pid(), credentials.uid(), operator);
+    }
+}
