@@ -11,13 +11,13 @@ SCRIPTS = $(patsubst tree/%,../%,$(wildcard tree/*.py))
 
 .PHONY: all
 .DELETE_ON_ERROR:
-all: $(GUESTS) ../fill-static-cudart ../fill-driver $(SCRIPTS)
+all: $(GUESTS) ../fill-static-cudart ../fill-driver ../frees-driver $(SCRIPTS)
 
 $(GUESTS): ../%: tree/%.c tree/guest.h tree/gpu.h
 	$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< $(LINK) -lcudart
 ../fill-static-cudart: tree/fill.c tree/guest.h tree/gpu.h lib/libcudart_static.a
 	$(CC) $(OWN_CFLAGS) $(CFLAGS) -o $@ $< $(LINK) -lcudart_static -ldl -lrt
-../fill-driver: tree/fill.c tree/guest.h tree/gpu.h
+../fill-driver ../frees-driver: ../%-driver: tree/%.c tree/guest.h tree/gpu.h
 	$(CC) $(OWN_CFLAGS) -DGUEST_OF_DRIVER $(CFLAGS) -o $@ $< $(LINK) -lcuda
 $(SCRIPTS): ../%: tree/%
 	install $< $@

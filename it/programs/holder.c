@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Holds memory: holder [--count 64] [--size 1M]. Says "ready held=N refused=C", then obeys lines on stdin until it ends:
- * "less N" frees blocks, "more N" allocates up to so many until refused; each answered "held=N refused=C ms=T". */
+ * "less N" frees blocks, "more N" allocates up to so many until refused, "close" closes every descriptor but the standard
+ * three, as daemons do; each answered "held=N refused=C ms=T". */
 #include "guest.h"
 
 static void *blocks[1 << 16];
@@ -24,8 +25,10 @@ int main(int argc, char **argv)
         } else if (sscanf(line, "more %zu", &most) == 1) {
             size_t room = sizeof blocks / sizeof *blocks - held;
             held += gpu_fill(blocks + held, most < room ? most : room, size, &code);
+        } else if (strcmp(line, "close") == 0) {
+            closefrom(STDERR_FILENO + 1);
         } else {
-            fprintf(stderr, "holder: '%s' is neither 'less N' nor 'more N'\n", line);
+            fprintf(stderr, "holder: '%s' is none of 'less N', 'more N' and 'close'\n", line);
             return 2;
         }
         say("held=%zu refused=%d ms=%llu", held, code, (unsigned long long)(now_ns() - began) / 1000000);

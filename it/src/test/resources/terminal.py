@@ -15,6 +15,7 @@ def shell(gpuslice):
         os.setpgid(0, 0)
         os.tcsetpgrp(0, os.getpid())
         signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored in what a script starts with &
         os.execv(gpuslice, [gpuslice, "run", "--limit", "64MB", "--", "/bin/sh", "-c", "echo ready; exec cat"])
     _, status = os.waitpid(job, os.WUNTRACED)
     print("stopped by", signal.Signals(os.WSTOPSIG(status)).name if os.WIFSTOPPED(status) else status, flush=True)

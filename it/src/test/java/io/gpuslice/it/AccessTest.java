@@ -4,35 +4,22 @@ package io.gpuslice.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 /** Who may do what. */
 class AccessTest {
-    private Rig rig;
-
-    @BeforeEach
-    void start() {
-        rig = Rig.idle();
-    }
-
-    @AfterEach
-    void stop() {
-        rig.close();
-    }
+    @AutoClose
+    private final Rig rig = Rig.idle();
 
     /** A guest started past the launcher, with a token of the test's choice. */
     private Guest guest(String session, String token) {
-        Map<String, String> environment = rig.environment();
-        environment.put("GPUSLICE_SESSION", session);
-        environment.put("GPUSLICE_IPC_TOKEN", token);
-        environment.put("LD_PRELOAD", rig.tree.library().toString());
-        return rig.start(List.of(rig.tree.program("fill").toString()), environment).finish();
+        return rig.start(List.of(rig.tree.program("fill").toString()), rig.environmentOf(session, token))
+                .finish();
     }
 
     private String token(String session) {
@@ -75,7 +62,8 @@ class AccessTest {
         rig.daemon();
         Guest allowed = rig.under("64MB", "fill").finish();
         assertThat(allowed.output()).contains("held=64 refused=2");
-        assertThat(rig.gpuslice("run", "--limit", "64MB", "--", "/bin/sh", "-c", "echo $GPUSLICE_IPC_TOKEN").output())
+        assertThat(rig.gpuslice("run", "--limit", "64MB", "--", "/bin/sh", "-c", "echo $GPUSLICE_IPC_TOKEN")
+                        .output())
                 .as("the program never sees the operator's token")
                 .matches("[0-9a-f]{64}");
 
@@ -87,23 +75,21 @@ class AccessTest {
 
     @Test
     void anotherUidReachesNothing() throws Exception {
-        Assumptions.assumeTrue(
-                Files.getAttribute(rig.dir, "unix:uid").equals(0), "another uid can be tried by root only");
+        Needs.that(
+                Files.getAttribute(rig.dir, "unix:uid").equals(0),
+                "another uid can be tried by root only: run the tests as root");
         rig.daemon();
         String session = rig.create("64MB");
         // The folder's own permissions would refuse already: open them, so that the daemon itself must.
-        Files.setPosixFilePermissions(rig.dir, java.nio.file.attribute.PosixFilePermissions.fromString("rwxr-xr-x"));
-        Files.setPosixFilePermissions(rig.socket(), java.nio.file.attribute.PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.setPosixFilePermissions(rig.dir, PosixFilePermissions.fromString("rwxr-xr-x"));
+        Files.setPosixFilePermissions(rig.socket(), PosixFilePermissions.fromString("rwxrwxrwx"));
         String token = token(session);
         List<String> nobody = List.of("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups");
 
-        Map<String, String> environment = rig.environment();
-        environment.put("GPUSLICE_SESSION", session);
-        environment.put("GPUSLICE_IPC_TOKEN", token);
-        environment.put("LD_PRELOAD", rig.tree.library().toString());
+        Map<String, String> environment = rig.environmentOf(session, token);
         environment.put("FAKECUDA_STATE", "/tmp/" + rig.dir.getFileName() + "/nobody/card");
         Files.createDirectory(rig.dir.resolve("nobody"));
-        Files.setPosixFilePermissions(rig.dir.resolve("nobody"), java.nio.file.attribute.PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.setPosixFilePermissions(rig.dir.resolve("nobody"), PosixFilePermissions.fromString("rwxrwxrwx"));
         List<String> fill = new ArrayList<>(nobody);
         fill.add(rig.tree.program("fill").toString());
         Guest guest = rig.start(fill, environment).finish();

@@ -19,6 +19,8 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A running program whose lines can be awaited. Its standard error goes to a file, shown when something fails. */
 final class Guest implements AutoCloseable {
@@ -31,6 +33,7 @@ final class Guest implements AutoCloseable {
     private final Path stderr;
     private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
     private final List<String> seen = new ArrayList<>();
+    private boolean ended;
 
     private Guest(Process process, Path stderr) {
         this.process = process;
@@ -42,9 +45,8 @@ final class Guest implements AutoCloseable {
     static Guest start(List<String> command, Map<String, String> environment, Path workDir) {
         try {
             Path stderr = Files.createTempFile(workDir, "guest", ".err");
-            ProcessBuilder builder = new ProcessBuilder(command)
-                    .directory(workDir.toFile())
-                    .redirectError(stderr.toFile());
+            ProcessBuilder builder =
+                    new ProcessBuilder(command).directory(workDir.toFile()).redirectError(stderr.toFile());
             builder.environment().clear();
             builder.environment().putAll(environment);
             return new Guest(builder.start(), stderr);
@@ -74,17 +76,27 @@ final class Guest implements AutoCloseable {
 
     /** The next line that starts with {@code prefix}; those before it are remembered. */
     String await(String prefix) {
-        try {
-            while (true) {
-                String line = lines.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-                if (line == null || line.equals(END)) {
-                    return fail("no line starting with '%s' %s\n%s", prefix, line == null ? "in time" : "before the end", report());
-                }
-                seen.add(line);
-                if (line.startsWith(prefix)) {
-                    return line;
-                }
+        for (String line = next(); line != null; line = next()) {
+            if (line.startsWith(prefix)) {
+                return line;
             }
+        }
+        return fail("no line starting with '%s' %s\n%s", prefix, ended ? "before the end" : "in time", report());
+    }
+
+    /** The next line; null when there are no more, or none comes in time. */
+    private @Nullable String next() {
+        if (ended) {
+            return null;
+        }
+        try {
+            String line = lines.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            ended = END.equals(line);
+            if (line == null || ended) {
+                return null;
+            }
+            seen.add(line);
+            return line;
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
@@ -127,6 +139,49 @@ final class Guest implements AutoCloseable {
         return this;
     }
 
+    /** The program it is now: it may have become another. */
+    String program() {
+        return process.info().command().orElse("");
+    }
+
+    /** @param signal without SIG, e.g. {@code STOP} */
+    void signal(String signal) {
+        try {
+            assertThat(new ProcessBuilder("kill", "-" + signal, Long.toString(pid()))
+                            .start()
+                            .waitFor())
+                    .isZero();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Stops it; returns when each of its threads stands still. */
+    void freeze() {
+        signal("STOP");
+        Rig.eventually(() -> {
+            try (Stream<Path> threads = Files.list(Path.of("/proc", Long.toString(pid()), "task"))) {
+                return threads.allMatch(Guest::standsStill);
+            }
+        });
+    }
+
+    /** A thread that ended meanwhile stands still too. */
+    private static boolean standsStill(Path thread) {
+        try {
+            String stat = Files.readString(thread.resolve("stat"));
+            return stat.charAt(stat.lastIndexOf(')') + 2) == 'T';
+        } catch (IOException e) {
+            return true;
+        }
+    }
+
+    void thaw() {
+        signal("CONT");
+    }
+
     Guest kill() {
         process.destroyForcibly();
         return this;
@@ -147,18 +202,10 @@ final class Guest implements AutoCloseable {
     /** All of its standard output; waits for the end. */
     String output() {
         exitCode();
-        drain();
-        return String.join("\n", seen);
-    }
-
-    private void drain() {
-        try {
-            for (String line = lines.poll(5, TimeUnit.SECONDS); line != null && !line.equals(END); line = lines.poll(5, TimeUnit.SECONDS)) {
-                seen.add(line);
-            }
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
+        while (next() != null) {
+            // What it said is remembered.
         }
+        return String.join("\n", seen);
     }
 
     String errors() {

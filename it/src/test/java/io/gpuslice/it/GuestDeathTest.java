@@ -8,23 +8,13 @@ import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
 /** Whatever way a process goes, its memory is back, exactly once. */
 class GuestDeathTest {
-    private Rig rig;
-
-    @BeforeEach
-    void start() {
-        rig = Rig.running();
-    }
-
-    @AfterEach
-    void stop() {
-        rig.close();
-    }
+    @AutoClose
+    private final Rig rig = Rig.running();
 
     @Test
     void aHundredKillsAtRandomMomentsLeaveNothingBehind() {
@@ -42,12 +32,15 @@ class GuestDeathTest {
                 LockSupport.parkNanos(random.nextInt(3_000_000));
                 guest.kill();
             }
-            guests.forEach(guest -> assertThat(guest.exitCode()).as("seed %d", seed).isEqualTo(137));
+            guests.forEach(
+                    guest -> assertThat(guest.exitCode()).as("seed %d", seed).isEqualTo(137));
         }
         Rig.eventually(() -> rig.charge(session) == 0);
         assertThat(rig.used(session)).isZero();
         assertThat(rig.heldOnCard()).as("the simulated card's own books").isZero();
-        assertThat(rig.in(session, "fill").finish().output()).as("seed %d", seed).contains("held=64 refused=2");
+        assertThat(rig.in(session, "fill").finish().output())
+                .as("seed %d", seed)
+                .contains("held=64 refused=2");
     }
 
     @Test
@@ -65,38 +58,24 @@ class GuestDeathTest {
     }
 
     @Test
-    void aHolderThatExecsReturnsItsCharge() {
-        String session = rig.create("64MB");
-        Guest holder = rig.in(session, "execer", "--count", 64, "--", rig.tree.program("fill"), "--hold");
-        holder.await("ready held=64");
-
-        holder.say("now");
-
-        assertThat(holder.await("held")).startsWith("held=64 refused=2");
-        assertThat(rig.used(session)).isEqualTo(64 * Rig.MIB);
-    }
-
-    @Test
-    void aHolderThatBecomesAProgramWithoutCudaReturnsItsChargeToo() {
-        String session = rig.create("64MB");
-        Guest holder = rig.in(session, "execer", "--count", 64, "--", "/bin/cat");
-        holder.await("ready held=64");
-        holder.say("now");
-        holder.say("I am cat");
-        holder.await("I am cat");
-
-        Rig.eventually(() -> rig.charge(session) == 0);
-        assertThat(holder.alive()).isTrue();
-    }
-
-    @Test
     void forkedChildrenAreMembersOfTheirOwnAndAnOpenSocketKeepsNothingAlive() {
         String session = rig.create("64MB");
         // A shell between us and the guest: Java would close the children's standard input when the guest dies.
         String shell = "exec 3<&0; \"$0\" \"$@\" <&3 3<&- & echo leader=$!; exec cat >/dev/null";
         Guest forker = rig.start(
-                Stream.of("/bin/sh", "-c", shell, rig.tree.bin("gpuslice"), "exec", session, "--",
-                                rig.tree.program("forker"), "--children", 3, "--each", 8)
+                Stream.of(
+                                "/bin/sh",
+                                "-c",
+                                shell,
+                                rig.tree.bin("gpuslice"),
+                                "exec",
+                                session,
+                                "--",
+                                rig.tree.program("forker"),
+                                "--children",
+                                3,
+                                "--each",
+                                8)
                         .map(Object::toString)
                         .toList(),
                 rig.environment());

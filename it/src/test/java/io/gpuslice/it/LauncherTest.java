@@ -8,12 +8,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -21,17 +20,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** {@code gpuslice run} becomes the program, or says why it will not. */
 class LauncherTest {
-    private static Rig rig;
-
-    @BeforeAll
-    static void start() {
-        rig = Rig.running();
-    }
-
-    @AfterAll
-    static void stop() {
-        rig.close();
-    }
+    @AutoClose
+    private static final Rig rig = Rig.running();
 
     private static Guest shell(String script) {
         return rig.gpuslice("run", "--limit", "64MB", "--", "/bin/sh", "-c", script);
@@ -57,7 +47,7 @@ class LauncherTest {
         Guest guest = shell("trap 'echo caught; exit 9' USR1; echo ready; while :; do sleep 0.01; done");
         guest.await("ready");
 
-        DaemonDeathTest.signal("USR1", guest);
+        guest.signal("USR1");
 
         guest.await("caught");
         assertThat(guest.exitCode()).isEqualTo(9);
@@ -104,8 +94,7 @@ class LauncherTest {
                         "import os,sys; print([os.fsencode(a) for a in sys.argv[1:]], os.environb[b'ODD'])"),
                 environment);
 
-        assertThat(guest.output())
-                .isEqualTo("[b'', b'a b', b'x\\xffy', b'--limit'] b'a b\\n\"c\" \\xc3\\xbc'");
+        assertThat(guest.output()).isEqualTo("[b'', b'a b', b'x\\xffy', b'--limit'] b'a b\\n\"c\" \\xc3\\xbc'");
     }
 
     @Test
@@ -113,10 +102,18 @@ class LauncherTest {
         Map<String, String> environment = rig.environment();
         environment.put("LD_PRELOAD", "libm.so.6");
         Guest guest = rig.start(
-                List.of(rig.tree.bin("gpuslice").toString(), "run", "--limit", "64MB", "--", "/bin/sh", "-c", "echo \"$LD_PRELOAD\""),
+                List.of(
+                        rig.tree.bin("gpuslice").toString(),
+                        "run",
+                        "--limit",
+                        "64MB",
+                        "--",
+                        "/bin/sh",
+                        "-c",
+                        "echo \"$LD_PRELOAD\""),
                 environment);
 
-        assertThat(guest.output()).matches(".*/libgpuslice\\.so[: ]libm\\.so\\.6");
+        assertThat(guest.output()).matches(".*/libgpuslice[^/:]*\\.so[: ]libm\\.so\\.6");
     }
 
     @Test
@@ -124,7 +121,10 @@ class LauncherTest {
         Guest terminal = rig.start(
                         List.of(
                                 "python3",
-                                rig.tree.root().resolve("it/src/test/resources/terminal.py").toString(),
+                                rig.tree
+                                        .root()
+                                        .resolve("it/src/test/resources/terminal.py")
+                                        .toString(),
                                 rig.tree.bin("gpuslice").toString()),
                         rig.environment())
                 .finish();
@@ -143,7 +143,8 @@ class LauncherTest {
 
     @Test
     void aProgramThatIsNotThereOrNotExecutableHasItsOwnExitCode() throws IOException {
-        assertThat(rig.run("run", "--limit", "64MB", "--", "no-such-program").code()).isEqualTo(127);
+        assertThat(rig.run("run", "--limit", "64MB", "--", "no-such-program").code())
+                .isEqualTo(127);
         Path file = Files.writeString(rig.dir.resolve("plain"), "text");
         assertThat(rig.run("run", "--limit", "64MB", "--", file).code()).isEqualTo(126);
     }
@@ -151,12 +152,13 @@ class LauncherTest {
     private static Path compile(String name, String compiler, String... flags) throws Exception {
         Path source = Files.writeString(rig.dir.resolve(name + ".c"), "int main(void) { return 0; }\n");
         Path binary = rig.dir.resolve(name);
-        List<String> command = new java.util.ArrayList<>(List.of(compiler, "-o", binary.toString(), source.toString()));
+        List<String> command = new ArrayList<>(List.of(compiler, "-o", binary.toString(), source.toString()));
         command.addAll(List.of(flags));
         try {
-            assertThat(new ProcessBuilder(command).inheritIO().start().waitFor()).isZero();
+            assertThat(new ProcessBuilder(command).inheritIO().start().waitFor())
+                    .isZero();
         } catch (IOException e) {
-            Assumptions.abort(compiler + " is not installed: tools/install-deps installs it as root");
+            Needs.that(false, compiler + " is not installed: tools/install-deps installs it as root");
         }
         return binary;
     }
@@ -177,7 +179,8 @@ class LauncherTest {
     void aSetuidProgramIsRefused() throws Exception {
         Path binary = compile("setuid", "gcc");
         Files.setPosixFilePermissions(binary, PosixFilePermissions.fromString("rwxr-xr-x"));
-        assertThat(new ProcessBuilder("chmod", "u+s", binary.toString()).start().waitFor()).isZero();
+        assertThat(new ProcessBuilder("chmod", "u+s", binary.toString()).start().waitFor())
+                .isZero();
         refused(binary, "setuid");
     }
 

@@ -7,8 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,22 +15,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The limit holds, exactly, for every way a program links to CUDA and however many of them run at once. */
 class LimitTest {
-    private static Rig rig;
-
-    @BeforeAll
-    static void start() {
-        rig = Rig.running();
-    }
-
-    @AfterAll
-    static void stop() {
-        rig.close();
-    }
+    @AutoClose
+    private static final Rig rig = Rig.running();
 
     @ParameterizedTest
     @ValueSource(strings = {"fill", "fill-static-cudart", "fill-driver"})
     void aProgramGetsItsLimitIsRefusedWithCode2AndGoesOn(String program) {
-        Guest guest = rig.under("128MB", program, "--free-some", 10, "--exit", 7).finish();
+        Guest guest =
+                rig.under("128MB", program, "--free-some", 10, "--exit", 7).finish();
 
         assertThat(guest.exitCode()).as(guest.errors()).isEqualTo(7);
         assertThat(guest.output()).contains("held=128 refused=2", "again=128 refused=2", "freed");
@@ -39,7 +30,8 @@ class LimitTest {
 
     @Test
     void aPythonProgramThatLoadsTheRuntimeByHandIsLimitedToo() {
-        Guest guest = rig.gpuslice("run", "--limit", "128MB", "--", "python3", rig.tree.program("train.py"), "--exit", 3)
+        Guest guest = rig.gpuslice(
+                        "run", "--limit", "128MB", "--", "python3", rig.tree.program("train.py"), "--exit", 3)
                 .finish();
 
         assertThat(guest.exitCode()).as(guest.errors()).isEqualTo(3);
@@ -67,6 +59,47 @@ class LimitTest {
         // Charged by what was really given, pitch × height: the last block that fits may leave the bound's rest.
         long block = Guest.number(pitched, "pitch") * 1000;
         assertThat(Guest.number(pitched, "held")).isBetween(64 * Rig.MIB / block - 1, 64 * Rig.MIB / block);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"frees", "frees-driver"})
+    void aFreeOfWhatIsNoBlockGetsTheDriversOwnAnswerAndChangesNothing(String program) {
+        String session = rig.create("64MB");
+        Guest limited = rig.in(session, program);
+        Guest bare = rig.bare(program);
+        assertThat(limited.await("ready")).isEqualTo(bare.await("ready")).isEqualTo("ready held=4 refused=0");
+
+        for (String free : List.of("stranger", "inside", "last", "gone")) {
+            limited.say(free);
+            bare.say(free);
+
+            String answer = limited.await("held");
+            boolean block = free.equals("last");
+            assertThat(Guest.number(answer, "code") == 0)
+                    .as("%s: %s", free, answer)
+                    .isEqualTo(block);
+            assertThat(answer).as(free).isEqualTo(bare.await("held"));
+            assertThat(rig.used(session)).as(free).isEqualTo(Guest.number(answer, "held") * Rig.MIB);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"frees", "frees-driver"})
+    void aBlockThatTheDriverFailedToFreeStaysChargedAndCanBeFreedAgain(String program) {
+        String session = rig.create("64MB");
+        Guest guest =
+                rig.gpuslice("exec", session, "--", "/usr/bin/env", "FAKECUDA_FAIL_FREE=1", rig.tree.program(program));
+        guest.await("ready held=4");
+
+        guest.say("last");
+        assertThat(guest.await("held")).as("the driver's own code").isEqualTo("held=4 code=999");
+        assertThat(rig.used(session)).isEqualTo(4 * Rig.MIB);
+        guest.say("last");
+        assertThat(guest.await("held")).isEqualTo("held=3 code=0");
+
+        assertThat(rig.used(session)).isEqualTo(3 * Rig.MIB);
+        assertThat(rig.inspect(session).path("counters").path("frees").asLong()).isEqualTo(1);
+        assertThat(rig.in(session, "fill").finish().output()).contains("held=61 refused=2");
     }
 
     @Test
@@ -101,14 +134,15 @@ class LimitTest {
         long held = guests.stream()
                 .mapToLong(guest -> Guest.number(guest.await("held"), "held"))
                 .sum();
-        // A process that was refused while another still held more may have stopped early: what is left is for whoever asks.
+        // A process that was refused while another still held more may have stopped early: what is left is for whoever
+        // asks.
         Guest rest = rig.in(session, "fill", "--hold");
         held += Guest.number(rest.await("held"), "held");
 
         assertThat(held).isEqualTo(64);
         assertThat(rig.used(session)).isEqualTo(64 * Rig.MIB);
-        Stream.concat(guests.stream(), Stream.of(rest)).forEach(guest -> assertThat(guest.finish().exitCode())
-                .isZero());
+        Stream.concat(guests.stream(), Stream.of(rest))
+                .forEach(guest -> assertThat(guest.finish().exitCode()).isZero());
         Rig.eventually(() -> rig.charge(session) == 0);
     }
 
@@ -151,7 +185,7 @@ class LimitTest {
     @Test
     void withoutASessionTheLibraryForwardsEverythingAndConnectsNowhere() {
         Map<String, String> environment = rig.environment();
-        environment.put("LD_PRELOAD", rig.tree.library().toString());
+        environment.put("LD_PRELOAD", rig.library().toString());
         environment.put("GPUSLICE_IPC_SOCK", "/nonexistent");
         Guest guest = rig.start(
                         List.of(rig.tree.program("fill").toString(), "--max", "300", "--free-some", "3"), environment)

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -31,6 +33,7 @@ final class Rig implements AutoCloseable {
     final Path dir;
     private final Map<String, String> environment = new HashMap<>();
     private final Deque<Guest> started = new ArrayDeque<>();
+    private boolean hasDaemon;
 
     private Rig(Tree tree, Path dir) {
         this.tree = tree;
@@ -81,12 +84,41 @@ final class Rig implements AutoCloseable {
         return new HashMap<>(environment);
     }
 
+    /** What a program is given that is started past the launcher. */
+    Map<String, String> environmentOf(String session, String token) {
+        Map<String, String> environment = environment();
+        environment.put("GPUSLICE_SESSION", session);
+        environment.put("GPUSLICE_IPC_TOKEN", token);
+        environment.put("LD_PRELOAD", library().toString());
+        return environment;
+    }
+
+    /** The library at a path that can stand in LD_PRELOAD, which ends at blanks and colons: a checkout's may have some. */
+    Path library() {
+        Path link = dir.resolve("libgpuslice.so");
+        try {
+            return Files.isSymbolicLink(link) ? link : Files.createSymbolicLink(link, tree.library());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     /** Starts a daemon and waits until it serves. */
     Guest daemon() {
+        hasDaemon = true;
         Guest daemon = start(List.of(tree.bin("gpusliced").toString()), environment());
-        eventually(() -> run("info").code() == 0 || !daemon.alive());
+        eventually(() -> listens() || !daemon.alive());
         assertThat(daemon.alive()).as("the daemon runs\n%s", daemon.errors()).isTrue();
         return daemon;
+    }
+
+    /** Asked with a bare connect: a command line started again and again would slow down the start it waits for. */
+    private boolean listens() {
+        try (SocketChannel _ = SocketChannel.open(UnixDomainSocketAddress.of(socket()))) {
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     Guest start(List<String> command, Map<String, String> env) {
@@ -129,13 +161,25 @@ final class Rig implements AutoCloseable {
         return gpuslice(join(List.of("run", "--limit", limit, "--", tree.program(program)), arguments));
     }
 
+    /** A guest of {@code it/programs} without gpuslice. */
+    Guest bare(String program, Object... arguments) {
+        return start(
+                Stream.concat(Stream.of(tree.program(program)), Stream.of(arguments))
+                        .map(Object::toString)
+                        .toList(),
+                environment());
+    }
+
     private static Object[] join(List<?> head, Object[] tail) {
         return Stream.concat(head.stream(), Stream.of(tail)).toArray();
     }
 
     /** A session without a leader; its id. */
     String create(String limit, Object... more) {
-        return run(join(List.of("create", "-q", "--limit", limit), more)).ok().out().strip();
+        return run(join(List.of("create", "-q", "--limit", limit), more))
+                .ok()
+                .out()
+                .strip();
     }
 
     /** The daemon's view of a session. */
@@ -161,7 +205,8 @@ final class Rig implements AutoCloseable {
 
     /** The simulated card's own books, by its own tool: nothing of gpuslice takes part. */
     JsonNode card() {
-        Guest stat = start(List.of(tree.fakecuda().resolve("fakecuda-stat").toString(), "--json"), environment()).finish();
+        Guest stat = start(List.of(tree.fakecuda().resolve("fakecuda-stat").toString(), "--json"), environment())
+                .finish();
         assertThat(stat.exitCode()).as(stat.errors()).isZero();
         return json(stat.output());
     }
@@ -180,6 +225,9 @@ final class Rig implements AutoCloseable {
 
     @Override
     public void close() {
+        if (!hasDaemon) {
+            endTheUsersDaemon();
+        }
         started.forEach(Guest::close);
         try (Stream<Path> files = Files.walk(dir)) {
             for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
@@ -188,5 +236,17 @@ final class Rig implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** The one that {@code gpuslice run} starts where there is none: no child of ours, and not to be left behind. */
+    private void endTheUsersDaemon() {
+        Result info = run("info", "--format", "json");
+        if (info.code() != 0) {
+            return;
+        }
+        ProcessHandle.of(json(info.out()).path("daemon").path("pid").asLong()).ifPresent(daemon -> {
+            daemon.destroyForcibly();
+            daemon.onExit().join();
+        });
     }
 }
