@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,11 +21,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define SHIELD "GPUSLICE_KEPT_"
 #define OLDEST_JAVA 25
+/* Measured: with less, the JVM now and then does not come up. It then ends with exit code 1, which run leaves to programs. */
+#define LEAST_ADDRESS_SPACE (960ull << 20)
+#define LEAST_DESCRIPTORS 24
 
 static const char *const SHIELDED[] = {
     /* Would get into the JVM, or in front of its own libraries. */
@@ -254,11 +260,52 @@ static unsigned long long ignored_signals(void)
     return mask;
 }
 
+/*
+ * Bit n for each of stdin, stdout and stderr that is closed. The JVM would open its own files in their places, and the
+ * program would inherit those; so /dev/null holds the place, opened the wrong way round: to use it is the error that
+ * it was, and Exec closes it again.
+ */
+static unsigned closed_streams(void)
+{
+    unsigned mask = 0;
+    for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++) {
+        if (fcntl(stream, F_GETFD) >= 0)
+            continue;
+        mask |= 1u << stream;
+        /* The lowest free descriptor is this one: those below are open by now. */
+        if (open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) != stream)
+            fail("descriptor %d is closed, and /dev/null cannot hold its place: %s", stream, strerror(errno));
+    }
+    return mask;
+}
+
+static void require_room_for_java(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur < LEAST_ADDRESS_SPACE)
+        fail("it may use %llu KiB of address space (ulimit -v), and Java needs %llu\n"
+             "  raise the limit, or set it for the program alone: gpuslice run … -- sh -c 'ulimit -v %llu; exec CMD'",
+             (unsigned long long)limit.rlim_cur >> 10, LEAST_ADDRESS_SPACE >> 10, (unsigned long long)limit.rlim_cur >> 10);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < LEAST_DESCRIPTORS)
+        fail("it may open %llu files (ulimit -n), and Java needs %d\n"
+             "  raise the limit, or set it for the program alone: gpuslice run … -- sh -c 'ulimit -n %llu; exec CMD'",
+             (unsigned long long)limit.rlim_cur, LEAST_DESCRIPTORS, (unsigned long long)limit.rlim_cur);
+}
+
+/* Of the terminal that stdout is; 0 where it is none. */
+static unsigned columns(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 int main(int argc, char **argv, char **environment)
 {
     if (argc > 1 && (strcmp(argv[1], "run") == 0 || strcmp(argv[1], "exec") == 0))
         failure_status = 125;
 
+    unsigned closed = closed_streams(); /* before anything opens a file */
+    require_room_for_java();
     char *home = tree();
     char *java = text("%s/bin/java", find_java(home));
     struct class_path jars = class_path(home);
@@ -274,10 +321,13 @@ int main(int argc, char **argv, char **environment)
         "-XX:+DisplayVMOutputToStderr", /* stdout is for data */
         "-Xlog:disable",
         "-Xmx64m",
+        "-XX:CompressedClassSpaceSize=16m", /* of address space, which `ulimit -v` may have made scarce; the default is 1g */
         "--enable-native-access=ALL-UNNAMED",
         text("-Dgpuslice.home=%s", home),
         "-Dgpuslice.shielded=true",
         text("-Dgpuslice.ignored-signals=%llx", ignored_signals()),
+        text("-Dgpuslice.closed-streams=%u", closed),
+        text("-Dgpuslice.columns=%u", columns()),
         "-cp",
         jars.path,
         cache ? cache : "-Xshare:auto",

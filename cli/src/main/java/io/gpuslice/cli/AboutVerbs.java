@@ -22,51 +22,63 @@ final class AboutVerbs {
 
     AboutVerbs(Context context) {
         this.context = context;
-        this.daemons = new Daemons(context);
+        this.daemons = Daemons.toLookAt(context);
     }
 
     int version(OutputOptions output) throws Failure {
-        Map<String, @Nullable Object> versions = new LinkedHashMap<>();
-        versions.put("client", client());
-        versions.put("daemon", daemon());
         if (output.json()) {
-            context.out().println(Json.pretty(new Json(versions)));
+            printBoth();
             return 0;
         }
         context.out().println("gpuslice " + VERSION + ", protocol " + PROTOCOL);
         if (!output.quiet()) {
-            Object daemon = versions.get("daemon");
+            Json daemon = daemon();
             context.out()
                     .println(
-                            daemon instanceof Json json
-                                    ? "gpusliced " + json.text("version", "?") + ", protocol "
-                                            + json.text("protocol", "?")
-                                    : "gpusliced is not running");
+                            daemon == null
+                                    ? "gpusliced is not running"
+                                    : "gpusliced " + daemon.text("version", "?") + ", protocol "
+                                            + daemon.text("protocol", "?"));
         }
         return 0;
     }
 
     int info(OutputOptions output) throws Failure {
-        Json daemon = daemon();
-        if (output.json()) {
-            Map<String, @Nullable Object> all = new LinkedHashMap<>();
-            all.put("client", client());
-            all.put("daemon", daemon);
-            context.out().println(Json.pretty(new Json(all)));
-        } else {
-            Table table = new Table("", "");
-            fill(table, "client", client());
+        if ((output.json() ? printBoth() : tabulateBoth()) != null) {
+            return 0;
+        }
+        Failure none = daemons.none();
+        context.say(output.quiet() ? String.valueOf(none.getMessage()) : none.forPeople());
+        return 1;
+    }
+
+    /** The daemon's part; what is known without it is printed also if it fails. */
+    private @Nullable Json printBoth() throws Failure {
+        Map<String, @Nullable Object> both = new LinkedHashMap<>();
+        both.put("client", client());
+        both.put("daemon", null);
+        try {
+            Json daemon = daemon();
+            both.put("daemon", daemon);
+            return daemon;
+        } finally {
+            context.out().println(Json.pretty(new Json(both)));
+        }
+    }
+
+    /** The same for people. */
+    private @Nullable Json tabulateBoth() throws Failure {
+        Table table = new Table("", "");
+        fill(table, "client", client());
+        try {
+            Json daemon = daemon();
             if (daemon != null) {
                 fill(table, "daemon", daemon);
             }
+            return daemon;
+        } finally {
             context.out().print(table.body());
         }
-        if (daemon == null) {
-            context.say("no daemon is running (looked at " + daemons.nowhere() + ")\n"
-                    + "  `gpuslice run --limit 8GB -- CMD` starts one, and so does `gpusliced`");
-            return 1;
-        }
-        return 0;
     }
 
     private Json client() throws Failure {
@@ -76,7 +88,7 @@ final class AboutVerbs {
         client.put("home", context.home().toString());
         client.put("library", context.library().toString());
         client.put("java", System.getProperty("java.home"));
-        client.put("sockets", daemons.nowhere());
+        client.put("sockets", String.join(", ", daemons.places()));
         context.session().ifPresent(session -> client.put("session", session));
         return new Json(client);
     }

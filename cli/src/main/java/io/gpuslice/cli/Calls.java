@@ -5,8 +5,12 @@ import io.gpuslice.wire.Frame;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** The daemon's requests and answers in JSON: the same that HTTP has, over the socket. */
@@ -34,8 +38,37 @@ final class Calls {
 
     /** The path of one session. */
     static String session(String selector) {
-        return "/sessions/"
-                + URLEncoder.encode(selector, StandardCharsets.UTF_8).replace("+", "%20");
+        return "/sessions/" + encoded(selector);
+    }
+
+    /**
+     * All sessions, in as many answers as they take.
+     *
+     * @param silent ids of those that did not answer in time
+     */
+    record Listed(List<Json> sessions, Set<String> silent) {}
+
+    Listed sessions() throws Failure {
+        List<Json> sessions = new ArrayList<>();
+        Set<String> silent = new LinkedHashSet<>();
+        String after = "";
+        while (true) {
+            Json page = get(after.isEmpty() ? "/sessions" : "/sessions?after=" + encoded(after));
+            sessions.addAll(page.objects("sessions"));
+            silent.addAll(page.texts("silent"));
+            String next = page.text("next", "");
+            if (next.isEmpty()) {
+                return new Listed(sessions, silent);
+            }
+            if (next.equals(after)) {
+                throw connection.senseless("a list of sessions that does not go on behind " + after);
+            }
+            after = next;
+        }
+    }
+
+    private static String encoded(String text) {
+        return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
     private Json call(String method, String path) throws Failure {

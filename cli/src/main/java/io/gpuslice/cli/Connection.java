@@ -2,17 +2,20 @@
 package io.gpuslice.cli;
 
 import io.gpuslice.linux.LinuxException;
+import io.gpuslice.linux.PeerCredentials;
 import io.gpuslice.linux.UnixSocket;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Decoded;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import io.gpuslice.wire.ProtocolException;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * A conversation with the daemon, one question at a time. No wait is unbounded: a stopped daemon must not hang a
@@ -22,12 +25,18 @@ final class Connection implements AutoCloseable {
     private final Path path;
     private final UnixSocket socket;
     private final Duration patience;
+    /** The listener's; 0 where it cannot be seen from here. */
+    private final int pid;
+
+    private final Optional<Path> log;
     private int seq;
 
-    private Connection(Path path, UnixSocket socket, Duration patience) {
+    private Connection(Path path, UnixSocket socket, Duration patience, int pid, Optional<Path> log) {
         this.path = path;
         this.socket = socket;
         this.patience = patience;
+        this.pid = pid;
+        this.log = log;
     }
 
     /**
@@ -35,20 +44,21 @@ final class Connection implements AutoCloseable {
      *
      * @param uid the caller's own
      * @param patience with a daemon that says nothing
+     * @param log the daemon's, for messages
      * @throws IOException if nobody listens there, or nobody may connect
      * @throws Failure if somebody else does
      */
-    static Connection open(Path path, int uid, Duration patience) throws IOException, Failure {
+    static Connection open(Path path, int uid, Duration patience, Optional<Path> log) throws IOException, Failure {
         UnixSocket socket = UnixSocket.connect(path, patience);
         // Who listens is the kernel's word, taken when listen() was called; the file's owner could be anyone.
-        int peer = socket.peer().uid();
-        if (peer != uid && peer != 0) {
+        PeerCredentials peer = socket.peer();
+        if (peer.uid() != uid && peer.uid() != 0) {
             socket.close();
             throw new Failure(
-                    "whoever listens at " + path + " is uid " + peer + ", neither you (uid " + uid + ") nor root",
+                    "whoever listens at " + path + " is uid " + peer.uid() + ", neither you (uid " + uid + ") nor root",
                     "nothing was sent; set GPUSLICE_IPC_SOCK to the socket of a daemon that you trust");
         }
-        return new Connection(path, socket, patience);
+        return new Connection(path, socket, patience, peer.pid(), log);
     }
 
     /** Where the daemon listens; absolute. */
@@ -63,10 +73,10 @@ final class Connection implements AutoCloseable {
      */
     Frame ask(Frame request) throws Failure {
         try {
-            socket.write(ByteBuffer.wrap(FrameCodec.encode(request, ++seq)));
+            send(request);
             Decoded answer = receive();
             // The answer to an earlier question, given up meanwhile, answers nothing now.
-            while (answer.seq() != seq) {
+            while (answer.seq() != seq && !refusesConnection(answer)) {
                 answer = receive();
             }
             if (answer.frame() instanceof Frame.ErrorFrame error) {
@@ -77,18 +87,23 @@ final class Connection implements AutoCloseable {
             throw senseless(String.valueOf(e.getMessage()));
         } catch (SocketTimeoutException e) {
             throw new Failure(
-                    "the daemon at " + path + " did not answer " + request.type() + " within "
-                            + patience.toMillis() / 1000.0 + " s",
-                    "it may be stopped or overloaded: look at its process and its log, then try again");
+                    daemon() + " did not answer " + request.type() + " within " + patience.toMillis() / 1000.0 + " s",
+                    "it may be stopped or overloaded: look at its process" + andItsLog() + ", then try again");
+        } catch (EOFException e) {
+            throw new Failure(
+                    daemon() + " closed the connection without an answer",
+                    "it may just be ending: look at its process" + andItsLog() + ", then try again");
         } catch (IOException e) {
-            throw new Failure("the connection to the daemon broke: " + e.getMessage(), "try again");
+            throw new Failure(
+                    "the connection to " + daemon() + " broke: " + e.getMessage(),
+                    "look at its process" + andItsLog() + ", then try again");
         }
     }
 
     /** For an answer that is none to what was asked. */
     Failure senseless(String why) {
         return new Failure(
-                "the daemon at " + path + " answered something that makes no sense: " + why,
+                daemon() + " answered something that makes no sense: " + why,
                 "`gpuslice version` shows whether client and daemon are of the same release");
     }
 
@@ -99,6 +114,27 @@ final class Connection implements AutoCloseable {
         } catch (LinuxException e) {
             // Nothing was lost: every answer that matters has been read.
         }
+    }
+
+    private void send(Frame request) throws IOException {
+        try {
+            socket.write(ByteBuffer.wrap(FrameCodec.encode(request, ++seq)));
+        } catch (LinuxException e) {
+            // A daemon that turns a caller away says why and closes at once: what it said can still be read, and where
+            // it said nothing, the end can.
+        }
+    }
+
+    private static boolean refusesConnection(Decoded answer) {
+        return answer.seq() == 0 && answer.frame() instanceof Frame.ErrorFrame;
+    }
+
+    private String daemon() {
+        return "the daemon at " + path + (pid == 0 ? "" : " (pid " + pid + ")");
+    }
+
+    private String andItsLog() {
+        return log.map(file -> " and its log, " + file).orElse("");
     }
 
     private Decoded receive() throws IOException {

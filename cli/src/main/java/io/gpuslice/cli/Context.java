@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What the verbs know of the world around them.
@@ -61,7 +62,10 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
 
     /** What the JVM forgot of the process it was started in; the launcher has told it. */
     Exec.Origin origin() {
-        return new Exec.Origin(Long.parseUnsignedLong(System.getProperty("gpuslice.ignored-signals", "0"), 16), -1);
+        return new Exec.Origin(
+                Long.parseUnsignedLong(System.getProperty("gpuslice.ignored-signals", "0"), 16),
+                -1,
+                Integer.getInteger("gpuslice.closed-streams", 0));
     }
 
     /** The library that keeps the limit inside a program. */
@@ -82,6 +86,12 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
     /** Whether stdout may be coloured. */
     boolean colourOnOut() {
         return isTerminal(1) && variable("NO_COLOR").isEmpty() && !"dumb".equals(environment.get("TERM"));
+    }
+
+    /** Characters in a line of the terminal that stdout is; empty where it is none. */
+    OptionalInt columnsOnOut() {
+        int columns = Integer.getInteger("gpuslice.columns", 0);
+        return columns > 0 ? OptionalInt.of(columns) : OptionalInt.empty();
     }
 
     private Optional<String> variable(String name) {

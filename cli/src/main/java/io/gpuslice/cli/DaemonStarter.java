@@ -7,6 +7,7 @@ import io.gpuslice.linux.LockFile;
 import io.gpuslice.linux.PrivateDirectory;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,6 +16,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -28,6 +30,9 @@ import java.util.concurrent.TimeoutException;
 final class DaemonStarter {
     private static final Duration PATIENCE = Duration.ofSeconds(15);
     private static final int LOG_LINES_SHOWN = 12;
+    private static final String LOG = "gpusliced.log";
+    /** What every state directory has that a daemon has ever begun. */
+    private static final String STATE = "VERSION";
 
     /** Told to the daemon by {@code GPUSLICE_READY_FD}: it writes this line to that descriptor once it listens. */
     private static final String READY = "READY";
@@ -83,14 +88,15 @@ final class DaemonStarter {
      */
     Path start(Path socket) throws Failure {
         Path state = stateDirectory();
-        Path log = state.resolve("gpusliced.log");
+        Path log = state.resolve(LOG);
         try {
             // One that exists is the daemon's to judge.
             if (!Files.exists(state)) {
                 PrivateDirectory.create(state);
             }
+            long before = Files.exists(log) ? Files.size(log) : 0;
             Process process = process(socket, state, log).start();
-            awaitReady(process, log);
+            awaitReady(process, log, before);
             return log;
         } catch (IOException e) {
             throw new Failure(
@@ -98,6 +104,16 @@ final class DaemonStarter {
                     "its state is in " + state
                             + "; set GPUSLICE_STATE_DIR for another place, or start `gpusliced` yourself");
         }
+    }
+
+    /** Whether there has been a daemon of this user's, whose sessions may come back with the next. */
+    boolean hasState() {
+        return exists(STATE).isPresent();
+    }
+
+    /** Where the user's own daemon writes what it has to say, if `run` or `create` started it. */
+    Optional<Path> log() {
+        return exists(LOG);
     }
 
     /** Whether a daemon has the state directory, also one that does not listen yet. */
@@ -149,16 +165,17 @@ final class DaemonStarter {
     }
 
     // The event is the line, or the end of the pipe when the daemon has died: nothing is polled.
-    private static void awaitReady(Process process, Path log) throws Failure {
+    private static void awaitReady(Process process, Path log, long before) throws Failure {
         CompletableFuture<Boolean> ready = new CompletableFuture<>();
         Thread.ofVirtual().start(() -> ready.complete(saysReady(process)));
         try {
             if (!ready.get(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
-                throw new Failure("the daemon ended before it was ready; " + tail(log), "its log: " + log);
+                throw new Failure("the daemon ended before it was ready; " + said(log, before), "its log: " + log);
             }
         } catch (TimeoutException e) {
             throw new Failure(
-                    "the daemon was not ready within " + PATIENCE.toSeconds() + " s; " + tail(log), "its log: " + log);
+                    "the daemon was not ready within " + PATIENCE.toSeconds() + " s; " + said(log, before),
+                    "its log: " + log);
         } catch (ExecutionException e) {
             throw new AssertionError("completed by a value alone", e);
         } catch (InterruptedException e) {
@@ -175,13 +192,26 @@ final class DaemonStarter {
         }
     }
 
-    private static String tail(Path log) {
-        try {
-            List<String> lines = Files.readAllLines(log, StandardCharsets.ISO_8859_1);
+    /** The end of what this daemon wrote: earlier ones wrote {@code before} bytes into the same log. */
+    private static String said(Path log, long before) {
+        try (InputStream in = Files.newInputStream(log)) {
+            in.skipNBytes(before);
+            List<String> lines = new String(in.readAllBytes(), StandardCharsets.ISO_8859_1)
+                    .lines()
+                    .toList();
             List<String> last = lines.subList(Math.max(0, lines.size() - LOG_LINES_SHOWN), lines.size());
             return last.isEmpty() ? "it said nothing" : "it said:\n  | " + String.join("\n  | ", last);
         } catch (IOException e) {
             return "its log cannot be read: " + e.getMessage();
+        }
+    }
+
+    private Optional<Path> exists(String name) {
+        try {
+            return Optional.of(stateDirectory().resolve(name)).filter(Files::exists);
+        } catch (Failure e) {
+            // No place for any state.
+            return Optional.empty();
         }
     }
 

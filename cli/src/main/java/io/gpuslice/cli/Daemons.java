@@ -6,6 +6,7 @@ import io.gpuslice.linux.Errno;
 import io.gpuslice.linux.LinuxException;
 import io.gpuslice.linux.LockFile;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardWatchEventKinds;
 import java.nio.file.WatchKey;
@@ -19,7 +20,15 @@ import java.util.concurrent.TimeUnit;
 /** Finds the daemon to talk to, and starts the user's own where there is none. */
 final class Daemons {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** With a question that changes nothing: whoever only looks had better hear soon that the daemon is silent. */
+    private static final Duration PATIENCE_WITH_A_LOOK = Duration.ofSeconds(3);
+
     private static final Duration OTHERS_START = Duration.ofSeconds(5);
+
+    /** The bits of a file's mode that say what it is, and those of a socket. */
+    private static final int S_IFMT = 0170000;
+
+    private static final int S_IFSOCK = 0140000;
 
     private final Context context;
     private final Duration patience;
@@ -31,6 +40,11 @@ final class Daemons {
 
     Daemons(Context context) {
         this(context, PATIENCE);
+    }
+
+    /** For verbs that only look. */
+    static Daemons toLookAt(Context context) {
+        return new Daemons(context, PATIENCE_WITH_A_LOOK);
     }
 
     /** The same, with more patience for their answers. */
@@ -59,9 +73,17 @@ final class Daemons {
         if (found.isPresent()) {
             return found.get();
         }
-        throw new Failure(
-                "no daemon is running, hence there are no sessions (looked at " + nowhere() + ")",
-                "`gpuslice run --limit 8GB -- CMD` starts one, and so does `gpusliced`");
+        throw none();
+    }
+
+    /** That none runs. Sessions outlive their daemon, so that says nothing of whether there are any. */
+    Failure none() throws Failure {
+        String what = "no daemon is running at " + String.join(" or ", places());
+        return new DaemonStarter(context).hasState()
+                ? new Failure(
+                        what + "; sessions it had come back when one starts",
+                        "run, create or exec start it, and so does `gpusliced`")
+                : new Failure(what, "`gpuslice run --limit 8GB -- CMD` starts one, and so does `gpusliced`");
     }
 
     /** For verbs that open a session. Of several that find none at the same time one starts it, and the others wait. */
@@ -70,9 +92,26 @@ final class Daemons {
         return found.isPresent() ? found.get() : start();
     }
 
-    /** Where {@link #find} looks, for messages. */
-    String nowhere() throws Failure {
-        return String.join(", ", sockets().stream().map(Path::toString).toList());
+    /**
+     * For a verb that needs a session which exists: starts the user's own daemon if that may bring it back.
+     *
+     * @throws Failure if no daemon runs, and none has left anything behind
+     */
+    Connection findOrRevive() throws Failure {
+        Optional<Connection> found = find();
+        if (found.isPresent()) {
+            return found.get();
+        }
+        // Inside a session the socket is that of the session's daemon, which need not be the user's own.
+        if (context.session().isPresent() || !new DaemonStarter(context).hasState()) {
+            throw none();
+        }
+        return start();
+    }
+
+    /** Where {@link #find} looks. */
+    List<String> places() throws Failure {
+        return sockets().stream().map(Path::toString).toList();
     }
 
     private Connection start() throws Failure {
@@ -132,11 +171,17 @@ final class Daemons {
 
     private Optional<Connection> connect(Path socket) throws Failure {
         try {
-            return Optional.of(Connection.open(socket, context.locations().uid(), patience));
+            Optional<Path> log =
+                    socket.equals(sockets().getLast()) ? new DaemonStarter(context).log() : Optional.empty();
+            return Optional.of(Connection.open(socket, context.locations().uid(), patience, log));
         } catch (LinuxException e) {
             return switch (e.errno()) {
-                // None there; one left behind; one that is not for us, such as another group's.
-                case Errno.ENOENT, Errno.ENOTDIR, Errno.ECONNREFUSED, Errno.EACCES -> Optional.empty();
+                // None there, or one that is not for us, such as another group's.
+                case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES -> Optional.empty();
+                case Errno.ECONNREFUSED -> {
+                    requireLeftBehind(socket);
+                    yield Optional.empty();
+                }
                 default ->
                     throw new Failure(
                             "cannot connect to the daemon: " + e.getMessage(), "set GPUSLICE_IPC_SOCK to another");
@@ -145,6 +190,24 @@ final class Daemons {
             throw new Failure(
                     "the daemon at " + socket + " does not accept: " + e.getMessage(),
                     "it may be stopped or overloaded: look at its process and its log, then try again");
+        }
+    }
+
+    /** What refuses is the socket of a daemon that has died, or no socket at all: there none could ever listen. */
+    private static void requireLeftBehind(Path socket) throws Failure {
+        try {
+            int mode = (Integer) Files.getAttribute(socket, "unix:mode");
+            if ((mode & S_IFMT) != S_IFSOCK) {
+                throw new Failure(
+                        socket + " is "
+                                + (Files.isDirectory(socket)
+                                        ? "a directory"
+                                        : Files.isRegularFile(socket) ? "a file" : "a device or a pipe")
+                                + " and no socket: no daemon can listen there",
+                        "set GPUSLICE_IPC_SOCK to a path where nothing is yet, or unset it for the usual one");
+            }
+        } catch (IOException e) {
+            // It has gone: then nothing is in the way.
         }
     }
 

@@ -60,7 +60,7 @@ final class Launch {
         }
         Program program = Program.find(context, command);
         boolean preload = admit(program);
-        try (Connection connection = daemons.require()) {
+        try (Connection connection = daemons.findOrRevive()) {
             List<String> devices = devices(connection);
             OpenRequest.Session session = OpenRequest.join(connection, context.operatorToken(), selector);
             if (context.session().isPresent() && !context.session().get().equals(session.id())) {

@@ -4,6 +4,7 @@ package io.gpuslice.cli;
 import io.gpuslice.config.Nearest;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -22,30 +23,44 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** {@code gpuslice}: reads the command line, and turns what went wrong into a message and an exit code. */
 public final class Main {
+    /** What a shell says of a program that SIGPIPE has ended. */
+    private static final int ENDED_BY_SIGPIPE = 128 + 13;
+
     private final PrintStream out;
+    private final StandardOutput behindOut;
     private final PrintStream err;
 
-    private Main(PrintStream out, PrintStream err) {
+    private Main(PrintStream out, StandardOutput behindOut, PrintStream err) {
         this.out = out;
+        this.behindOut = behindOut;
         this.err = err;
     }
 
     /** Does not return: it exits, or has become the program. */
     public static void main(String... arguments) {
-        PrintStream out = stream(FileDescriptor.out);
-        PrintStream err = stream(FileDescriptor.err);
-        int status = new Main(out, err).execute(arguments);
-        out.flush();
+        StandardOutput stdout = new StandardOutput();
+        PrintStream err = stream(new FileOutputStream(FileDescriptor.err));
+        int status = new Main(stream(stdout), stdout, err).execute(arguments);
         // Not System.exit: nothing of ours waits for a shutdown hook, and starting that machinery costs milliseconds.
         Runtime.getRuntime().halt(status);
     }
 
-    private int execute(String... arguments) {
+    private int execute(String... typed) {
+        String[] arguments = helpFirst(typed);
         Optional<Verb> verb = arguments.length == 0 ? Optional.empty() : Verb.named(arguments[0]);
         try {
             Context context = Context.ofThisProcess(out, err);
             try {
-                return perform(context, line(verb.map(List::of).orElse(List.of(Verb.values()))), arguments);
+                // Before all else: `nonsense --help` is no question that has an answer.
+                if (verb.isEmpty() && arguments.length > 0 && !arguments[0].startsWith("-")) {
+                    throw noSuchVerb(arguments[0]);
+                }
+                int status = perform(context, line(verb.map(List::of).orElse(List.of(Verb.values()))), arguments);
+                out.flush();
+                if (behindOut.failure().isPresent()) {
+                    throw behindOut.failure().get();
+                }
+                return behindOut.readerHasGone() ? ENDED_BY_SIGPIPE : status;
             } catch (ParameterException e) {
                 throw usage(e);
             } catch (RuntimeException e) {
@@ -55,6 +70,31 @@ public final class Main {
             Context.say(err, failure.forPeople());
             return failure.exitCode(verb.isPresent() && verb.get().becomesProgram());
         }
+    }
+
+    /** `help` and `help VERB` mean `--help` and `VERB --help`. */
+    private static String[] helpFirst(String... typed) {
+        if (typed.length == 0 || !typed[0].equals("help")) {
+            return typed;
+        }
+        return typed.length == 1 ? new String[] {"--help"} : new String[] {typed[1], "--help"};
+    }
+
+    private static Failure noSuchVerb(String word) {
+        return new Failure(
+                Failure.Kind.USAGE,
+                "there is no verb \"" + word + "\"",
+                didYouMean(
+                                word,
+                                Arrays.stream(Verb.values())
+                                        .map(Verb::typedName)
+                                        .toList()) + "see `gpuslice --help`");
+    }
+
+    private static String didYouMean(String word, Collection<String> known) {
+        return Nearest.to(word, known)
+                .map(near -> "did you mean " + near + "? ")
+                .orElse("");
     }
 
     /** The grammar; of the verbs only those that may be meant. */
@@ -75,7 +115,7 @@ public final class Main {
                         "runs a program that cannot take more than 8 GiB of each GPU. No root, no MIG, no change to the program.",
                         "")
                 .commandListHeading("Verbs:%n")
-                .footer("", "`gpuslice VERB --help` explains a verb.");
+                .footer("", "`gpuslice help VERB` explains a verb.");
         for (Verb verb : verbs) {
             spec.addSubcommand(verb.typedName(), verb.spec());
         }
@@ -125,21 +165,15 @@ public final class Main {
             return new Failure(Failure.Kind.USAGE, String.valueOf(exception.getMessage()), next);
         }
         String word = unmatched.getUnmatched().getFirst();
-        boolean option = word.startsWith("-");
-        Collection<String> known = option
-                ? command.getCommandSpec().optionsMap().keySet()
-                : command.getSubcommands().keySet();
-        String what = (option ? "there is no option " : "there is no verb ") + "\"" + word + "\"";
-        return new Failure(
-                Failure.Kind.USAGE,
-                !option && known.isEmpty() ? "\"" + word + "\" is one argument too many" : what,
-                Nearest.to(word, known)
-                                .map(near -> "did you mean " + near + "? ")
-                                .orElse("")
-                        + next);
+        return word.startsWith("-")
+                ? new Failure(
+                        Failure.Kind.USAGE,
+                        "there is no option \"" + word + "\"",
+                        didYouMean(word, command.getCommandSpec().optionsMap().keySet()) + next)
+                : new Failure(Failure.Kind.USAGE, "\"" + word + "\" is one argument too many", next);
     }
 
-    private static PrintStream stream(FileDescriptor descriptor) {
-        return new PrintStream(new FileOutputStream(descriptor), true, StandardCharsets.UTF_8);
+    private static PrintStream stream(OutputStream to) {
+        return new PrintStream(to, true, StandardCharsets.UTF_8);
     }
 }

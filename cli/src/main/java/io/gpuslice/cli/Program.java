@@ -21,6 +21,8 @@ import java.util.Optional;
  */
 record Program(Path file, List<byte[]> arguments) {
     private static final byte[] SHELL = "/bin/sh".getBytes(StandardCharsets.US_ASCII);
+
+    private static final String SHEBANG = "#!";
     /** As far as a shell looks to tell a script from a binary. */
     private static final int LOOKED_AT = 128;
 
@@ -68,8 +70,17 @@ record Program(Path file, List<byte[]> arguments) {
         }
         return switch (ElfInspector.inspect(path())) {
             case Inspection.Enforceable _ -> new Verdict(Optional.empty(), true);
-            case Inspection.Unenforceable(Inspection.Reason reason, String text) -> verdict(reason, text);
+            case Inspection.Unenforceable(Inspection.Reason reason, String text) -> verdict(reason, ofThis(text));
         };
+    }
+
+    /** What is wrong with a script is wrong with its interpreter, which says little without the line that names it. */
+    private String ofThis(String text) {
+        return head(file)
+                .filter(head -> head.startsWith(SHEBANG))
+                .flatMap(head -> head.lines().findFirst())
+                .map(line -> file + " begins with " + line + ", and " + text)
+                .orElse(text);
     }
 
     @Override
@@ -96,18 +107,17 @@ record Program(Path file, List<byte[]> arguments) {
 
     // Text, but neither ELF nor #!: the kernel refuses it, and execvp(3) and every shell hand it to /bin/sh.
     private static boolean isPlainScript(Path file) {
+        return head(file)
+                .filter(head -> !head.startsWith(SHEBANG) && head.indexOf('\0') < 0)
+                .isPresent();
+    }
+
+    /** Each byte as one character; empty where it is executable but not readable: the inspection says so. */
+    private static Optional<String> head(Path file) {
         try (InputStream in = Files.newInputStream(file)) {
-            byte[] head = in.readNBytes(LOOKED_AT);
-            boolean marked = head.length >= 2 && head[0] == '#' && head[1] == '!';
-            for (byte b : head) {
-                if (b == 0) {
-                    return false;
-                }
-            }
-            return !marked;
+            return Optional.of(new String(in.readNBytes(LOOKED_AT), StandardCharsets.ISO_8859_1));
         } catch (IOException e) {
-            // Executable but not readable: the inspection says so.
-            return false;
+            return Optional.empty();
         }
     }
 

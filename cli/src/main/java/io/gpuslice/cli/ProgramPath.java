@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.cli;
 
+import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** Finds a program as execvp(3) does, but before there is a session, so that a typing error opens none. */
@@ -40,11 +42,30 @@ final class ProgramPath {
     private static Path direct(String name) throws Failure {
         Path file = Path.of(name);
         if (!Files.exists(file)) {
-            throw new Failure(
-                    Failure.Kind.NOT_FOUND, "program " + name + " does not exist", "check the path after `--`");
+            throw absent(file);
         }
         requireExecutable(file);
         return file;
+    }
+
+    /** Why a path leads to nothing. */
+    private static Failure absent(Path file) {
+        try {
+            return new Failure(
+                    Failure.Kind.NOT_FOUND, "program " + file.toRealPath() + " cannot be found", "try again");
+        } catch (NoSuchFileException e) {
+            return new Failure(
+                    Failure.Kind.NOT_FOUND,
+                    "program " + file
+                            + (Files.isSymbolicLink(file) ? " is a symbolic link to nothing" : " does not exist"),
+                    "check the path after `--`");
+        } catch (IOException e) {
+            // A loop of symbolic links, a file in the place of a directory, a directory that may not be entered.
+            return new Failure(
+                    Failure.Kind.NOT_EXECUTABLE,
+                    "the program cannot be reached: " + e.getMessage(),
+                    "check the path after `--`");
+        }
     }
 
     private static Path search(String name, String path) throws Failure {

@@ -3,9 +3,16 @@ package io.gpuslice.cli;
 
 import io.gpuslice.config.Durations;
 import io.gpuslice.config.Sizes;
+import io.gpuslice.linux.Procfs;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Sessions for people. */
 final class SessionText {
@@ -52,7 +59,6 @@ final class SessionText {
                     size(device, "used_bytes"),
                     size(device, "credit_bytes"));
         }
-        section(text, "no device touched yet", devices);
 
         Table processes = new Table(">PID", ">UID", ">USED", ">CHARGE", "PAGE", "SINCE", "COMMAND");
         for (Json process : session.objects("processes")) {
@@ -65,7 +71,11 @@ final class SessionText {
                     process.text("since", "?"),
                     process.text("command", "?"));
         }
-        section(text, "no process has touched a GPU", processes);
+        if (processes.isEmpty()) {
+            text.append("\nno process holds memory now\n");
+        }
+        section(text, devices);
+        section(text, processes);
 
         List<String> counters = new ArrayList<>();
         session.object("counters").members().forEach((name, count) -> counters.add(name + " " + count));
@@ -75,8 +85,10 @@ final class SessionText {
         return text.toString();
     }
 
-    private static void section(StringBuilder text, String ifEmpty, Table table) {
-        text.append('\n').append(table.isEmpty() ? ifEmpty + "\n" : table.toString());
+    private static void section(StringBuilder text, Table table) {
+        if (!table.isEmpty()) {
+            text.append('\n').append(table);
+        }
     }
 
     private static String flags(Json session) {
@@ -106,7 +118,7 @@ final class SessionText {
                 : "-";
     }
 
-    // The leader is known from the start, its command line from its first use of a GPU.
+    // The leader is known from the start, to the daemon its command line from its first use of a GPU.
     private static String command(Json session) {
         Json leader = session.object("leader");
         if (leader.has("command")) {
@@ -116,6 +128,28 @@ final class SessionText {
         if (!processes.isEmpty()) {
             return processes.getFirst().text("command", "-");
         }
-        return leader.has("pid") ? "(pid " + leader.text("pid", "?") + ")" : "-";
+        return leader.has("pid")
+                ? commandLine((int) leader.number("pid", 0), session.text("created_at", ""))
+                        .orElse("(pid " + leader.text("pid", "?") + ")")
+                : "-";
+    }
+
+    /** As /proc has it; empty where it cannot be read, and where the pid is by now another process's. */
+    private static Optional<String> commandLine(int pid, String sessionCreated) {
+        try {
+            // A leader is there before its session.
+            Instant latest = Instant.parse(sessionCreated).plusSeconds(1);
+            boolean same = ProcessHandle.of(pid)
+                    .flatMap(process -> process.info().startInstant())
+                    .filter(latest::isAfter)
+                    .isPresent();
+            List<byte[]> words = same ? Procfs.cmdline(pid) : List.of();
+            return Optional.of(words.stream()
+                            .map(word -> new String(word, StandardCharsets.UTF_8))
+                            .collect(Collectors.joining(" ")))
+                    .filter(line -> !line.isEmpty());
+        } catch (DateTimeParseException | IOException e) {
+            return Optional.empty();
+        }
     }
 }

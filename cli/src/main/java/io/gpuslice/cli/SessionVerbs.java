@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** The verbs about sessions: create, ps, inspect, rm. Inside a session they see that session alone. */
 final class SessionVerbs {
@@ -40,34 +41,40 @@ final class SessionVerbs {
         }
     }
 
-    int ps(OutputOptions output) throws Failure {
+    int ps(OutputOptions output, boolean whole) throws Failure {
         List<Json> sessions = List.of();
-        Optional<Connection> found = daemons.find();
+        Daemons looking = Daemons.toLookAt(context);
+        Optional<Connection> found = looking.find();
         if (found.isPresent()) {
             try (Connection connection = found.get()) {
-                Json answer = calls(connection).get("/sessions");
-                sessions = answer.objects("sessions").stream()
+                Calls.Listed listed = calls(connection).sessions();
+                sessions = listed.sessions().stream()
                         .filter(session -> mayBeSeen(session.text("id", "")))
                         .toList();
-                if (!answer.texts("silent").isEmpty()) {
-                    context.say("the daemon had no answer in time about " + String.join(", ", answer.texts("silent")));
+                if (!listed.silent().isEmpty()) {
+                    context.say("the daemon had no answer in time about " + String.join(", ", listed.silent()));
                 }
             }
-        } else if (!output.quiet()) {
-            context.say("no daemon is running, hence there are no sessions (looked at " + daemons.nowhere() + ")");
+        } else {
+            // Also to a script: an empty list does not mean here that there are none.
+            context.say(looking.none().forPeople());
         }
         if (output.json()) {
             context.out().println(Json.pretty(sessions));
         } else if (output.quiet()) {
             sessions.forEach(session -> context.out().println(session.text("id", "?")));
         } else {
-            context.out().print(SessionText.table(sessions).styled(context.colourOnOut()));
+            Table table = SessionText.table(sessions);
+            OptionalInt columns = whole ? OptionalInt.empty() : context.columnsOnOut();
+            context.out()
+                    .print((columns.isPresent() ? table.within(columns.getAsInt()) : table)
+                            .styled(context.colourOnOut()));
         }
         return 0;
     }
 
     int inspect(String selector, OutputOptions output) throws Failure {
-        try (Connection connection = daemons.require()) {
+        try (Connection connection = Daemons.toLookAt(context).require()) {
             Json session = find(connection, selector);
             if (output.json()) {
                 context.out().println(Json.pretty(session));

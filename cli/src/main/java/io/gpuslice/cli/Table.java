@@ -4,24 +4,51 @@ package io.gpuslice.cli;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Columns as wide as they must be, two blanks apart. A heading that starts with {@code >} puts its column to the right. */
 final class Table {
+    private static final int LEAST = 8;
+
     private final List<String> headings;
     private final List<Boolean> right;
     private final List<List<String>> rows = new ArrayList<>();
 
     Table(String... headings) {
-        this.headings = Arrays.stream(headings)
-                .map(heading -> heading.startsWith(">") ? heading.substring(1) : heading)
-                .toList();
-        this.right =
-                Arrays.stream(headings).map(heading -> heading.startsWith(">")).toList();
+        this(
+                Arrays.stream(headings)
+                        .map(heading -> heading.startsWith(">") ? heading.substring(1) : heading)
+                        .toList(),
+                Arrays.stream(headings).map(heading -> heading.startsWith(">")).toList());
+    }
+
+    private Table(List<String> headings, List<Boolean> right) {
+        this.headings = headings;
+        this.right = right;
     }
 
     /** As many cells as there are headings; control characters, which a program may put into its name, are shown as '?'. */
     void row(String... cells) {
         rows.add(Arrays.stream(cells).map(Table::harmless).toList());
+    }
+
+    /**
+     * The same, no line longer than that: of its last column the ends are cut off, an ellipsis in their place.
+     *
+     * @param columns characters; where that leaves too little for the last column, it keeps {@value #LEAST} all the same
+     */
+    Table within(int columns) {
+        int last = headings.size() - 1;
+        int others = IntStream.range(0, last).map(column -> width(column) + 2).sum();
+        int room = Math.max(LEAST, columns - others);
+        Table cut = new Table(headings, right);
+        for (List<String> row : rows) {
+            List<String> cells = new ArrayList<>(row);
+            String cell = cells.get(last);
+            cells.set(last, cell.length() > room ? cell.substring(0, room - 1) + "…" : cell);
+            cut.rows.add(cells);
+        }
+        return cut;
     }
 
     boolean isEmpty() {

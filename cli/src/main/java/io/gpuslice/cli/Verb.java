@@ -56,28 +56,52 @@ enum Verb {
         return this == RUN || this == EXEC;
     }
 
+    /** Where picocli's own would hide what is required, or leave out the `--`; else empty. */
+    private String synopsis() {
+        return switch (this) {
+            case RUN -> "--limit SIZE [OPTION…] [--] CMD [ARG…]";
+            case EXEC -> "[OPTION…] SESSION [--] CMD [ARG…]";
+            case CREATE -> "--limit SIZE [OPTION…]";
+            case PS, INSPECT, RM, VERSION, INFO -> "";
+        };
+    }
+
     /** What may be typed after it. */
     CommandSpec spec() {
         CommandSpec spec = CommandSpec.create().name(typedName()).addOption(help());
         spec.usageMessage().header(header).description(description);
+        if (!synopsis().isEmpty()) {
+            spec.usageMessage().customSynopsis("gpuslice " + typedName() + " " + synopsis());
+        }
         return switch (this) {
             case RUN ->
                 program(opening(spec))
+                        .addOption(quiet("No warnings."))
                         .addOption(flag("Keep the session when its last process has ended.", "--keep"))
                         .addPositional(positional("CMD", "0..*", "The program and its arguments."));
             case EXEC ->
                 program(spec)
-                        .addOption(flag("No warnings.", "-q", "--quiet"))
+                        .addOption(quiet("No warnings."))
                         .addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."))
                         .addPositional(positional("CMD", "1..*", "The program and its arguments."));
-            case CREATE -> opening(spec).addOption(format("table (the id) or json."));
+            case CREATE ->
+                opening(spec)
+                        .addOption(format("table (the id) or json."))
+                        .addOption(quiet("No warnings and no hints, the id alone."));
             case INSPECT ->
-                showing(spec).addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."));
+                showing(spec)
+                        .addOption(quiet("The id alone."))
+                        .addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."));
             case RM ->
                 spec.addOption(flag("End its processes first: SIGTERM, and after 10 s SIGKILL.", "-f", "--force"))
                         .addOption(flag("Do not print the ids of what was ended.", "-q", "--quiet"))
                         .addPositional(positional("SESSION", "0..*", "Ids, starts of them, or names."));
-            case PS, VERSION, INFO -> showing(spec);
+            case PS ->
+                showing(spec)
+                        .addOption(quiet("Ids alone."))
+                        .addOption(flag("Whole commands, also where the terminal is narrower.", "--no-trunc"));
+            case VERSION -> showing(spec).addOption(quiet("This program's alone; the daemon is not asked."));
+            case INFO -> showing(spec).addOption(quiet("No hint where no daemon runs."));
         };
     }
 
@@ -90,15 +114,25 @@ enum Verb {
         Typed typed = new Typed(parsed);
         return switch (this) {
             case RUN -> launch(context, typed).run(typed.opening(), typed.is("--keep"), typed.positionals());
-            case EXEC -> launch(context, typed).exec(typed.positionals());
+            case EXEC -> launch(context, typed).exec(named(typed.positionals(), 1));
             case CREATE -> new SessionVerbs(context).create(typed.opening(), typed.output());
-            case PS -> new SessionVerbs(context).ps(typed.output());
+            case PS -> new SessionVerbs(context).ps(typed.output(), typed.is("--no-trunc"));
             case INSPECT ->
-                new SessionVerbs(context).inspect(typed.positionals().getFirst(), typed.output());
-            case RM -> new SessionVerbs(context).rm(typed.positionals(), typed.is("--force"), typed.is("--quiet"));
+                new SessionVerbs(context).inspect(named(typed.positionals(), 1).getFirst(), typed.output());
+            case RM ->
+                new SessionVerbs(context)
+                        .rm(named(typed.positionals(), Integer.MAX_VALUE), typed.is("--force"), typed.is("--quiet"));
             case VERSION -> new AboutVerbs(context).version(typed.output());
             case INFO -> new AboutVerbs(context).info(typed.output());
         };
+    }
+
+    /** The words, the first {@code many} of which name sessions: an empty one comes of a variable that is not set. */
+    private static List<String> named(List<String> words, int many) throws Failure {
+        if (words.stream().limit(many).anyMatch(String::isEmpty)) {
+            throw new Failure(Failure.Kind.USAGE, "the name of a session is empty", "`gpuslice ps` lists them");
+        }
+        return words;
     }
 
     private static Launch launch(Context context, Typed typed) {
@@ -157,13 +191,12 @@ enum Verb {
     private static CommandSpec opening(CommandSpec spec) {
         return spec.addOption(value(
                         "SIZE",
-                        "What the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).",
+                        "Required: what the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).",
                         "--limit"))
                 .addOption(value("NAME", "A name for the session, beside its id.", "--name"))
                 .addOption(value("DURATION", "After this long (90s, 2h, 1h30m) new memory is refused.", "--ttl"))
                 .addOption(flag("Decide every single allocation in the daemon, and audit every free.", "--strict"))
-                .addOption(flag("Inside a session: open another one beside it, instead of refusing.", "--outside"))
-                .addOption(flag("No warnings; of `create` the id alone.", "-q", "--quiet"));
+                .addOption(flag("Inside a session: open another one beside it, instead of refusing.", "--outside"));
     }
 
     private static CommandSpec program(CommandSpec spec) {
@@ -178,8 +211,11 @@ enum Verb {
     }
 
     private static CommandSpec showing(CommandSpec spec) {
-        return spec.addOption(format("table (for people) or json (sizes in bytes)."))
-                .addOption(flag("Ids alone, and no notes.", "-q", "--quiet"));
+        return spec.addOption(format("table (for people) or json (sizes in bytes)."));
+    }
+
+    private static OptionSpec quiet(String description) {
+        return flag(description, "-q", "--quiet");
     }
 
     private static OptionSpec format(String description) {

@@ -10,18 +10,25 @@ import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ConnectionTest {
+    private static final Path LOG = Path.of("/state/gpusliced.log");
     private static final Frame QUESTION = new Frame.Join("", "train");
     private static final Frame ANSWER = new Frame.Joined(FakeDaemon.ID, FakeDaemon.TOKEN, "");
 
@@ -41,7 +48,7 @@ class ConnectionTest {
     }
 
     private Connection connect(Duration patience) throws Exception {
-        return Connection.open(daemon.socket, PrivateDirectory.uid(), patience);
+        return Connection.open(daemon.socket, PrivateDirectory.uid(), patience, Optional.of(LOG));
     }
 
     @Test
@@ -76,7 +83,42 @@ class ConnectionTest {
         try (Connection connection = connect(Duration.ofMillis(200))) {
             assertThatThrownBy(() -> connection.ask(QUESTION))
                     .isInstanceOf(Failure.class)
-                    .hasMessageContaining("did not answer JOIN within 0.2 s");
+                    .hasMessage("the daemon at " + daemon.socket + " (pid "
+                            + ProcessHandle.current().pid() + ") did not answer JOIN within 0.2 s")
+                    .extracting(failure -> ((Failure) failure).forPeople())
+                    .asString()
+                    .contains("its log, " + LOG);
+        }
+    }
+
+    @Test
+    void aDaemonThatTurnsTheCallerAwayIsHeardThoughItHasClosed() throws Exception {
+        Path socket = here.resolve("closed.sock");
+        try (ServerSocketChannel door =
+                        ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(socket));
+                Connection connection =
+                        Connection.open(socket, PrivateDirectory.uid(), Duration.ofSeconds(10), Optional.empty())) {
+            byte[] refusal = FrameCodec.encode(
+                    Frame.ErrorFrame.of(ErrorCode.OVERLOADED, "4096 connections are open, and no more are allowed"), 0);
+            try (SocketChannel accepted = door.accept()) {
+                accepted.write(ByteBuffer.wrap(refusal));
+            }
+            assertThatThrownBy(() -> connection.ask(QUESTION))
+                    .hasMessageContaining("4096 connections are open")
+                    .hasMessageContaining("OVERLOADED");
+        }
+    }
+
+    @Test
+    void aDaemonThatClosesWithoutAWordIsSaidToHaveDoneSo() throws Exception {
+        Path socket = here.resolve("closed.sock");
+        try (ServerSocketChannel door =
+                        ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(UnixDomainSocketAddress.of(socket));
+                Connection connection =
+                        Connection.open(socket, PrivateDirectory.uid(), Duration.ofSeconds(10), Optional.empty())) {
+            door.accept().close();
+            assertThatThrownBy(() -> connection.ask(QUESTION))
+                    .hasMessageContaining("closed the connection without an answer");
         }
     }
 
@@ -93,7 +135,7 @@ class ConnectionTest {
         // Root's daemon is everybody's: where the tests run as root, somebody else has to listen.
         int us = PrivateDirectory.uid();
         if (us != 0) {
-            assertThatThrownBy(() -> Connection.open(daemon.socket, us + 1, Duration.ofSeconds(10)))
+            assertThatThrownBy(() -> Connection.open(daemon.socket, us + 1, Duration.ofSeconds(10), Optional.empty()))
                     .isInstanceOf(Failure.class)
                     .hasMessageContaining("is uid " + us + ", neither you (uid " + (us + 1) + ") nor root");
             return;
@@ -112,7 +154,7 @@ class ConnectionTest {
                 .start();
         try (BufferedReader says = nobody.inputReader()) {
             assertThat(says.readLine()).isEqualTo("listening");
-            assertThatThrownBy(() -> Connection.open(socket, us, Duration.ofSeconds(10)))
+            assertThatThrownBy(() -> Connection.open(socket, us, Duration.ofSeconds(10), Optional.empty()))
                     .isInstanceOf(Failure.class)
                     .hasMessageContaining("is uid 65534, neither you (uid 0) nor root");
             assertThat(says.readLine()).as("bytes it was told").isEqualTo("0");

@@ -343,6 +343,41 @@ class LaunchTest {
                 .doesNotContain("socket");
     }
 
+    @Test
+    void streamsThatWereClosedAreClosedToTheProgram() throws Exception {
+        Path seen = here.resolve("seen");
+        gpuslice.shell("exec \"$G\" run --limit 1GB -- python3 -c 'import os, sys; open(sys.argv[1], \"w\").write("
+                + "str([os.path.exists(\"/proc/self/fd/%d\" % fd) for fd in (0, 1, 2)]))' '" + seen + "' <&- >&- 2>&-");
+        // The file itself takes the lowest number that is free, and the one that reads /proc/self/fd none.
+        assertThat(Files.readString(seen)).isEqualTo("[True, False, False]");
+        Installation.Result one = gpuslice.shell(
+                "exec \"$G\" run --limit 1GB -- sh -c 'for f in /proc/$$/fd/*; do echo \"${f##*/} $(readlink \"$f\")\"; done' <&-");
+        assertThat(one.text().lines())
+                .noneMatch(line -> line.startsWith("0 /"))
+                .anyMatch(line -> line.startsWith("1 "));
+    }
+
+    @Test
+    void aScriptWhoseInterpreterIsMissingIsNamedWithItsFirstLine() throws Exception {
+        Path script = script("#!/no/such/interpreter -x\necho\n");
+        assertThat(run(script.toString()).err())
+                .contains(script + " begins with #!/no/such/interpreter -x")
+                .contains("No such file");
+    }
+
+    @Test
+    void aLoopOfSymbolicLinksIsCalledThat() throws Exception {
+        Path a = here.resolve("a");
+        Files.createSymbolicLink(here.resolve("b"), a);
+        Files.createSymbolicLink(a, here.resolve("b"));
+        Installation.Result loop = run(a.toString());
+        assertThat(loop.status()).isEqualTo(126);
+        assertThat(loop.err()).contains("levels of symbolic links");
+        Path dangling = Files.createSymbolicLink(here.resolve("dangling"), here.resolve("nothing"));
+        assertThat(run(dangling.toString()).err()).contains("a symbolic link to nothing");
+        assertThat(run(dangling.toString()).status()).isEqualTo(127);
+    }
+
     private static long signals(String line) {
         return Long.parseUnsignedLong(line.substring(line.indexOf(':') + 1).strip(), 16);
     }

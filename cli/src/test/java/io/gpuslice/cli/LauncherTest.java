@@ -117,6 +117,17 @@ class LauncherTest {
     }
 
     @Test
+    void whereLimitsLeaveJavaNoRoomItIsSaidBeforeJavaFails() throws Exception {
+        for (String limit : List.of("-v 300000", "-n 12")) {
+            Installation.Result run = gpuslice.shell("ulimit " + limit + "; exec \"$G\" run true");
+            assertThat(run.status()).isEqualTo(125);
+            assertThat(run.err()).contains("ulimit " + limit).contains("Java needs");
+            assertThat(gpuslice.shell("ulimit " + limit + "; exec \"$G\" ps").status())
+                    .isEqualTo(1);
+        }
+    }
+
+    @Test
     void anIncompleteInstallationIsSaidToBeSo() throws Exception {
         try (var jars = Files.newDirectoryStream(gpuslice.home.resolve("lib/cli"))) {
             for (Path jar : jars) {

@@ -70,7 +70,32 @@ class SessionTextTest {
 
                         allocations 7, frees 3, denials 1
                         """);
-        assertThat(SessionText.sections(Json.parse(IDLE))).contains("no device touched yet");
+        assertThat(SessionText.sections(Json.parse(IDLE)))
+                .contains("no process holds memory now")
+                .doesNotContain("DEVICE");
+    }
+
+    @Test
+    void aLeaderThatHasNotTouchedAGpuIsShownByItsCommandLine() throws Exception {
+        long pid = ProcessHandle.current().pid();
+        String idle = "{\"id\":\"ff\",\"leader\":{\"pid\":%d},\"created_at\":\"%s\",\"processes\":[]}";
+        assertThat(SessionText.table(List.of(Json.parse(idle.formatted(pid, "2999-01-01T00:00:00Z"))))
+                        .toString())
+                .contains("java")
+                .doesNotContain("(pid");
+        // That process is younger than the session: the leader's pid has gone to another.
+        assertThat(SessionText.table(List.of(Json.parse(idle.formatted(pid, "2001-01-01T00:00:00Z"))))
+                        .toString())
+                .contains("(pid " + pid + ")");
+    }
+
+    @Test
+    void onATerminalTheLastColumnIsCutToItsWidthButNotToNothing() {
+        Table table = new Table("ID", "COMMAND");
+        table.row("0123456789", "python train.py --epochs 100");
+        assertThat(table.within(24).toString()).isEqualTo("ID          COMMAND\n0123456789  python trai…\n");
+        assertThat(table.within(40).toString()).isEqualTo(table.toString());
+        assertThat(table.within(3).toString()).endsWith("0123456789  python …\n");
     }
 
     @Test

@@ -166,6 +166,56 @@ class StartDaemonTest {
     }
 
     @Test
+    void whatEarlierDaemonsSaidIsNotShownAsThisOnes() throws Exception {
+        Files.createDirectories(state);
+        Files.writeString(state.resolve("gpusliced.log"), "gpusliced: an old misfortune\n");
+        daemonDoes("echo 'gpusliced: a new one' >&2; exit 1\n");
+        assertThat(gpuslice.gpuslice("run", "--limit", "1GB", "true").err())
+                .contains("| gpusliced: a new one")
+                .doesNotContain("old misfortune");
+    }
+
+    @Test
+    void whereADaemonLeftStateItsSessionsAreSaidToComeBackAndExecStartsIt() throws Exception {
+        daemonDoes(FACTS + listens());
+        Files.createDirectories(
+                state, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Files.writeString(state.resolve("VERSION"), "format=1\n");
+        for (String[] verb : List.of(new String[] {"ps"}, new String[] {"ps", "-q"}, new String[] {"inspect", "x"})) {
+            assertThat(gpuslice.gpuslice(verb).err())
+                    .contains("no daemon is running at ")
+                    .contains("sessions it had come back when one starts")
+                    .contains("run, create or exec start it");
+        }
+        assertThat(state.resolve("pids")).doesNotExist();
+        assertThat(gpuslice.gpuslice("exec", "train", "--", "sh", "-c", "exit 5")
+                        .status())
+                .isEqualTo(5);
+        assertThat(Files.readAllLines(state.resolve("pids"))).hasSize(1);
+    }
+
+    @Test
+    void whatIsNoSocketIsRefusedAndNothingIsPutBesideIt() throws Exception {
+        daemonDoes(FACTS + listens());
+        Path directory = Files.createDirectory(here.resolve("own"));
+        Path file = Files.createFile(directory.resolve("file"));
+        Path folder = Files.createDirectory(directory.resolve("folder"));
+        for (String place : List.of(file.toString(), folder.toString(), "/dev/null")) {
+            gpuslice.environment.put("GPUSLICE_IPC_SOCK", place);
+            Installation.Result refused = gpuslice.gpuslice("run", "--limit", "1GB", "true");
+            assertThat(refused.status()).isEqualTo(125);
+            assertThat(refused.err())
+                    .contains(place + " is a ")
+                    .contains("no socket")
+                    .contains("GPUSLICE_IPC_SOCK");
+        }
+        try (var left = Files.list(directory)) {
+            assertThat(left).containsExactlyInAnyOrder(file, folder);
+        }
+        assertThat(Path.of("/dev/null.start")).doesNotExist();
+    }
+
+    @Test
     void oneThatWasStartedByHandAMomentAgoIsWaitedFor() throws Exception {
         // It has the state, so that ours gives up; it listens only when ours has.
         daemonDoes("touch '" + here + "/refused'; echo 'gpusliced: the state is in use' >&2; exit 1\n");

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Frame;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -69,6 +70,28 @@ class VerbsTest {
         Json first = Json.parse("{\"all\":" + text + "}").objects("all").getFirst();
         assertThat(first).isEqualTo(Json.parse(SESSION));
         assertThat(first.objects("devices").getFirst().number("used_bytes", -1)).isEqualTo(134217728);
+    }
+
+    @Test
+    void psListsWhatTakesSeveralAnswers() throws Exception {
+        daemon.bodies.put(
+                "GET /sessions", ok("{\"sessions\":[{\"id\":\"a\"}],\"silent\":[\"x\"],\"next\":\"then a&b\"}"));
+        daemon.bodies.put(
+                "GET /sessions?after=then%20a%26b",
+                ok("{\"sessions\":[{\"id\":\"b\"}],\"silent\":[\"x\"],\"next\":\"b\"}"));
+        daemon.bodies.put("GET /sessions?after=b", ok("{\"sessions\":[{\"id\":\"c\"}],\"silent\":[\"y\"]}"));
+        Installation.Result result = gpuslice.gpuslice("ps", "-q");
+        assertThat(result.text()).isEqualTo("a\nb\nc\n");
+        assertThat(result.err()).contains("no answer in time about x, y");
+    }
+
+    @Test
+    void psDoesNotFollowAListThatNeverEnds() throws Exception {
+        daemon.bodies.put("GET /sessions", ok("{\"sessions\":[],\"next\":\"a\"}"));
+        daemon.bodies.put("GET /sessions?after=a", ok("{\"sessions\":[],\"next\":\"a\"}"));
+        Installation.Result result = gpuslice.gpuslice("ps");
+        assertThat(result.status()).isEqualTo(1);
+        assertThat(result.err()).contains("does not go on behind a");
     }
 
     @Test
@@ -196,6 +219,94 @@ class VerbsTest {
         assertThat(gpuslice.gpuslice("rm").err()).contains("missing: SESSION");
         assertThat(gpuslice.gpuslice().status()).isEqualTo(2);
         assertThat(gpuslice.gpuslice().err()).contains("no verb given; there are run, exec, create, ps");
+    }
+
+    @Test
+    void helpIsAlsoAVerbAndKnowsNoOther() throws Exception {
+        assertThat(gpuslice.gpuslice("help").text())
+                .isEqualTo(gpuslice.gpuslice("--help").text())
+                .contains("Verbs:");
+        assertThat(gpuslice.gpuslice("help", "run").text())
+                .contains("Usage: gpuslice run --limit SIZE [OPTION…] [--] CMD [ARG…]");
+        for (String[] unknown : List.of(new String[] {"isnpect", "--help"}, new String[] {"help", "isnpect"})) {
+            Installation.Result result = gpuslice.gpuslice(unknown);
+            assertThat(result.status()).isEqualTo(2);
+            assertThat(result.text()).isEmpty();
+            assertThat(result.err()).contains("there is no verb \"isnpect\"").contains("did you mean inspect?");
+        }
+    }
+
+    @Test
+    void anEmptyNameOfASessionIsSaidToBeEmpty() throws Exception {
+        for (String[] verb : List.of(new String[] {"rm", "train", ""}, new String[] {"inspect", ""})) {
+            Installation.Result result = gpuslice.gpuslice(verb);
+            assertThat(result.status()).isEqualTo(2);
+            assertThat(result.err()).contains("the name of a session is empty");
+        }
+        assertThat(gpuslice.gpuslice("exec", "", "--", "true").status()).isEqualTo(125);
+        assertThat(daemon.asked).isEmpty();
+    }
+
+    @Test
+    void whatCannotBeWrittenIsAFailureUnlessTheReaderHasEnough() throws Exception {
+        for (String verb :
+                List.of("create -q --limit 1GB", "ps", "ps --format json", "--help", "help ps", "version -q")) {
+            Installation.Result full = gpuslice.shell("exec \"$G\" " + verb + " > /dev/full");
+            assertThat(full.status()).as(verb).isEqualTo(1);
+            assertThat(full.err()).contains("cannot write to standard output: No space left on device");
+        }
+        Installation.Result closed = gpuslice.shell("exec \"$G\" ps >&-");
+        assertThat(closed.status()).isEqualTo(1);
+        assertThat(closed.err()).contains("cannot write to standard output: Bad file descriptor");
+        Installation.Result enough = gpuslice.shell("mkfifo '" + here + "/pipe'; : < '" + here + "/pipe' & exec 3> '"
+                + here + "/pipe'; wait; \"$G\" ps >&3; echo $?");
+        assertThat(enough.text()).isEqualTo("141\n");
+        assertThat(enough.err()).isEmpty();
+    }
+
+    @Test
+    void aSilentDaemonHidesNothingThatIsKnownWithoutIt() throws Exception {
+        daemon.answers = (_, _) -> new byte[0];
+        for (String[] verb :
+                List.of(new String[] {"version"}, new String[] {"info"}, new String[] {"info", "--format", "json"})) {
+            Installation.Result result = gpuslice.gpuslice(verb);
+            assertThat(result.status()).isEqualTo(1);
+            assertThat(result.text()).contains("protocol").contains(Abi.ABI_MAJOR + "." + Abi.ABI_MINOR);
+            assertThat(result.err())
+                    .contains("(pid " + ProcessHandle.current().pid() + ")")
+                    .contains("did not answer CALL within 3.0 s");
+        }
+    }
+
+    @Test
+    void commandsAreCutOnATerminalAloneAndThereNotIfToldSo() throws Exception {
+        String longer = SESSION.replace("python train.py", "python train.py " + "x".repeat(300));
+        daemon.bodies.put("GET /sessions", ok("{\"sessions\":[" + longer + "]}"));
+        assertThat(gpuslice.gpuslice("ps").text()).contains("x".repeat(300));
+        String terminal = """
+                import fcntl, os, pty, struct, sys, termios
+                pid, fd = pty.fork()
+                if pid == 0:
+                    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+                    os.execv(sys.argv[1], sys.argv[1:])
+                try:
+                    while True:
+                        os.write(1, os.read(fd, 4096))
+                except OSError:
+                    pass
+                """;
+        Path script = Files.writeString(here.resolve("terminal.py"), terminal);
+        gpuslice.environment.put("NO_COLOR", "1");
+        assertThat(gpuslice.shell("python3 '" + script + "' \"$G\" ps").text().lines())
+                .hasSize(2)
+                .allMatch(line -> line.length() <= 100)
+                .last()
+                .asString()
+                .hasSize(100)
+                .endsWith("x…");
+        assertThat(gpuslice.shell("python3 '" + script + "' \"$G\" ps --no-trunc")
+                        .text())
+                .contains("x".repeat(300));
     }
 
     @Test

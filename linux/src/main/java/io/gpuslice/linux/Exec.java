@@ -11,7 +11,7 @@ import java.util.List;
  * mask and ignored signals, descriptors, limits, and the bytes of arguments and environment.
  *
  * <p>What the JVM leaves alone needs no care: umask, directory, niceness, and signals with a handler (the kernel resets
- * those). Two things it overwrites at its start and forgets, so whoever started it has to say them: {@link Origin}.
+ * those). What it overwrites at its start and forgets whoever started it has to say: {@link Origin}.
  */
 public final class Exec {
     private Exec() {}
@@ -39,9 +39,11 @@ public final class Exec {
      *
      * @param ignoredSignals bit n−1 for signal n, as SigIgn in /proc/self/status; 0 when it is not known
      * @param softDescriptors soft RLIMIT_NOFILE; −1 when it is not known or, by -XX:-MaxFDLimit, not changed
+     * @param closedStreams bit n for each of the descriptors 0, 1 and 2 that was closed, and whose place something else
+     *     holds now
      */
-    public record Origin(long ignoredSignals, long softDescriptors) {
-        public static final Origin UNKNOWN = new Origin(0, -1);
+    public record Origin(long ignoredSignals, long softDescriptors, int closedStreams) {
+        public static final Origin UNKNOWN = new Origin(0, -1, 0);
     }
 
     /** The last {@code count} arguments that this process was started with, byte for byte, where main() has Strings. */
@@ -65,6 +67,7 @@ public final class Exec {
     public static void replace(byte[] path, List<byte[]> arguments, List<byte[]> environment, Origin origin)
             throws IOException {
         OwnDescriptors.closeOnExec();
+        closeOnExec(origin.closedStreams());
         if (origin.softDescriptors() >= 0) {
             restoreDescriptorLimit(origin.softDescriptors());
         }
@@ -76,6 +79,14 @@ public final class Exec {
                     NativeFunction.cString(arena, path),
                     vector(arena, arguments),
                     vector(arena, environment));
+        }
+    }
+
+    private static void closeOnExec(int streams) throws LinuxException {
+        for (int stream = 0; stream <= 2; stream++) {
+            if ((streams & 1 << stream) != 0) {
+                Fd.closeOnExec(stream);
+            }
         }
     }
 

@@ -27,7 +27,9 @@ final class ExecMain {
         }
         List<byte[]> program = Exec.arguments(args.length);
         Exec.Origin origin = new Exec.Origin(
-                Long.parseUnsignedLong(System.getProperty("ignored", "0"), 16), Long.getLong("soft", -1));
+                Long.parseUnsignedLong(System.getProperty("ignored", "0"), 16),
+                Long.getLong("soft", -1),
+                Integer.getInteger("closed", 0));
         try {
             Exec.replace(program.getFirst(), program, Exec.environment(), origin);
         } catch (LinuxException e) {
