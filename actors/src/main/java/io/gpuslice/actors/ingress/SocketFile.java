@@ -3,18 +3,16 @@ package io.gpuslice.actors.ingress;
 
 import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 
+import io.gpuslice.linux.LockFile;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
-import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -35,10 +33,10 @@ final class SocketFile implements AutoCloseable {
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
 
     private final Path path;
-    private final FileChannel lock;
+    private final LockFile lock;
     private Optional<Object> own = Optional.empty();
 
-    private SocketFile(Path path, FileChannel lock) {
+    private SocketFile(Path path, LockFile lock) {
         this.path = path;
         this.lock = lock;
     }
@@ -98,21 +96,9 @@ final class SocketFile implements AutoCloseable {
         }
     }
 
-    private static FileChannel lock(Path path) throws IOException {
+    private static LockFile lock(Path path) throws IOException {
         Path beside = path.resolveSibling(path.getFileName() + ".lock");
-        FileChannel channel = FileChannel.open(
-                beside,
-                Set.of(StandardOpenOption.CREATE, StandardOpenOption.WRITE, NOFOLLOW_LINKS),
-                PosixFilePermissions.asFileAttribute(OWNER_ONLY));
-        try {
-            if (channel.tryLock() != null) {
-                return channel;
-            }
-        } catch (OverlappingFileLockException _) {
-            // Another listener of this very process: as much in the way as one of another.
-        }
-        channel.close();
-        throw inUse(path);
+        return LockFile.tryLock(beside).orElseThrow(() -> inUse(path));
     }
 
     private void removeStale() throws IOException {
