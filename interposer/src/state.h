@@ -70,6 +70,15 @@ struct devices {
 
 /* ------------------------------------------------------------ the connection (transport.c), under the lock */
 
+/* Frees of a strict session that the daemon has not heard of: a restart of its own takes a second or two. */
+#define UNREPORTED_MAX 4096u
+
+struct unreported {
+    uint32_t first, count; /* a ring */
+    uint64_t dropped;      /* more than fit */
+    struct gpuslice_freed frees[UNREPORTED_MAX];
+};
+
 struct connection {
     struct descriptor socket;
     uint32_t seq;        /* of the last request */
@@ -82,6 +91,7 @@ struct connection {
     uint32_t have;       /* bytes in `buffer` */
     /* Room for the largest frame that is meant for a shim, and for late ones before it. */
     _Alignas(8) uint8_t buffer[2048];
+    struct unreported unreported; /* last: pages that nobody touches take no memory */
 };
 
 /* ------------------------------------------------------------ this process as a member of its session */

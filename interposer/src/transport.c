@@ -317,6 +317,23 @@ struct exchange {
     struct transport_reply *reply;
 };
 
+/* In the order in which they happened, and each until it has been sent as a whole: half a frame ends the connection. */
+static enum outcome report_frees(struct connection *connection)
+{
+    struct unreported *unreported = &connection->unreported;
+    uint64_t deadline = clock_ms() + ANSWER_WAIT_MS;
+    while (unreported->count > 0) {
+        const struct gpuslice_freed *freed = &unreported->frees[unreported->first];
+        enum outcome outcome = send_frame(connection, GPUSLICE_FREED, freed, sizeof *freed, 0, deadline);
+        if (outcome != DONE)
+            return outcome;
+        unreported->first = (unreported->first + 1) % UNREPORTED_MAX;
+        unreported->count--;
+    }
+    unreported->dropped = 0;
+    return DONE;
+}
+
 /* Late replies prove that a silent daemon is back; without one there is nothing to wait for. */
 static enum outcome listen_for_late_reply(struct connection *connection)
 {
@@ -344,6 +361,8 @@ static enum outcome try_once(const struct config *config, struct process *proces
     } else if (connection->silent) {
         outcome = listen_for_late_reply(connection);
     }
+    if (outcome == DONE)
+        outcome = report_frees(connection);
     if (outcome != DONE || exchange->type == 0)
         return outcome;
     outcome = round_trip(connection, exchange->type, exchange->request, exchange->size, exchange->reply);
@@ -433,11 +452,19 @@ bool transport_query(const struct config *config, struct process *process, struc
 void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
 {
     struct connection *connection = &process->connection;
+    struct unreported *unreported = &connection->unreported;
+    if (unreported->count == UNREPORTED_MAX) {
+        if (unreported->dropped++ == 0)
+            debug_line("%u frees wait for the daemon to come back: it will not hear of further ones", UNREPORTED_MAX);
+        return;
+    }
+    unreported->frees[(unreported->first + unreported->count++) % UNREPORTED_MAX] =
+        (struct gpuslice_freed){.bytes = bytes, .handle = handle, .device = device};
+    /* No connection is made for this: a free never waits for a daemon that is away. */
     if (connection->silent || !descriptor_is_ours(&connection->socket))
         return;
     int saved = errno;
-    struct gpuslice_freed freed = {.bytes = bytes, .handle = handle, .device = device};
-    if (send_frame(connection, GPUSLICE_FREED, &freed, sizeof freed, 0, clock_ms() + ANSWER_WAIT_MS) != DONE)
+    if (report_frees(connection) != DONE)
         disconnect(connection); /* the next request connects again */
     errno = saved;
 }

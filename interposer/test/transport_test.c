@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "ledger.h"
 #include "lock.h"
 #include "pages.h"
+#include "process.h"
 #include "test.h"
 #include "transport.h"
 
@@ -646,6 +648,264 @@ static void aStrictSessionHearsOfEveryAllocationAndEveryFree(void)
     CHECK_EQUAL(gate.freed, 1600 * MIB);
 }
 
+/* What a daemon of a strict session heard: a frame's type and bytes, in order. */
+struct heard {
+    struct scene *scene;
+    uint32_t count;
+    struct {
+        uint16_t type;
+        uint64_t bytes;
+        uint64_t handle;
+    } frames[16];
+};
+
+/* Hears a connection out, or so many frames of it; grants what is asked. */
+static void hear(struct heard *heard, struct scene *of, int connection, uint32_t most)
+{
+    struct gpuslice_page_device *line = line_of(of);
+    struct request request;
+    for (uint32_t i = 0; i < most && daemon_read(connection, &request) && CHECK(heard->count < 16); i++) {
+        bool freed = request.frame.type == GPUSLICE_FREED;
+        heard->frames[heard->count].type = request.frame.type;
+        heard->frames[heard->count].bytes = freed ? request.as.freed.bytes : request.as.charge.bytes;
+        heard->frames[heard->count].handle = freed ? request.as.freed.handle : 0;
+        heard->count++;
+        if (freed)
+            continue;
+        uint64_t charge = __atomic_load_n(&line->used, __ATOMIC_SEQ_CST) + request.as.charge.bytes;
+        __atomic_store_n(&line->charge, charge | GPUSLICE_GATED, __ATOMIC_SEQ_CST);
+        daemon_grant(connection, &request, charge);
+    }
+}
+
+static bool is_charge(const struct heard *heard, uint32_t index, uint64_t bytes)
+{
+    return CHECK(index < heard->count) && CHECK_EQUAL(heard->frames[index].type, GPUSLICE_CHARGE) &&
+           CHECK_EQUAL(heard->frames[index].bytes, bytes);
+}
+
+static bool is_freed(const struct heard *heard, uint32_t index, uint64_t bytes, uint64_t handle)
+{
+    return CHECK(index < heard->count) && CHECK_EQUAL(heard->frames[index].type, GPUSLICE_FREED) &&
+           CHECK_EQUAL(heard->frames[index].bytes, bytes) && CHECK_EQUAL(heard->frames[index].handle, handle);
+}
+
+static void script_listener(struct daemon *daemon, void *context)
+{
+    struct heard *heard = context;
+    int connection = daemon_join(daemon, GPUSLICE_FLAG_STRICT, heard->scene->memfd);
+    hear(heard, heard->scene, connection, UINT32_MAX);
+    close(connection);
+}
+
+static bool hold(struct scene *scene, uint64_t bytes, uint64_t handle)
+{
+    return CHECK(reserve(scene, bytes)) && CHECK(ledger_record(scene->process, 0, bytes, handle, GPUSLICE_KIND_LINEAR));
+}
+
+static void inAStrictSessionADriverThatFailsIsNoFree(void)
+{
+    struct heard heard = {.scene = scene_create(1)};
+    struct scene *scene = heard.scene;
+    struct taken taken;
+    daemon_start(&scene->daemon, script_listener, &heard);
+    CHECK(reserve(scene, 2 * MIB)); /* granted, and then the driver has no memory: */
+    ledger_cancel(scene->process, 0, 2 * MIB);
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    CHECK(hold(scene, MIB, 0x1000)); /* there is credit, and yet it is asked for */
+    CHECK(ledger_take(scene->process, 0x1000, &taken));
+    ledger_put_back(&taken); /* the driver did not free it */
+    CHECK_EQUAL(line_of(scene)->used, MIB);
+    CHECK(ledger_take(scene->process, 0x1000, &taken));
+    ledger_release(scene->process, &taken);
+    CHECK(!ledger_take(scene->process, 0x1000, &taken)); /* freed twice: the driver's to refuse */
+    scene_destroy(scene);
+    CHECK_EQUAL(heard.count, 3);
+    is_charge(&heard, 0, 2 * MIB);
+    is_charge(&heard, 1, MIB);
+    is_freed(&heard, 2, MIB, 0x1000);
+}
+
+static void anAddressThatTheDriverGivesOutAgainIsFreedOnceForEach(void)
+{
+    struct heard heard = {.scene = scene_create(1)};
+    struct scene *scene = heard.scene;
+    struct taken first, second;
+    daemon_start(&scene->daemon, script_listener, &heard);
+    CHECK(hold(scene, MIB, 0x1000));
+    CHECK(ledger_take(scene->process, 0x1000, &first));
+    CHECK(hold(scene, 3 * MIB, 0x1000)); /* another thread gets it, between the driver's free and our report */
+    ledger_release(scene->process, &first);
+    CHECK_EQUAL(line_of(scene)->used, 3 * MIB);
+    CHECK(ledger_take(scene->process, 0x1000, &second));
+    ledger_release(scene->process, &second);
+    CHECK_EQUAL(line_of(scene)->used, 0);
+    scene_destroy(scene);
+    CHECK_EQUAL(heard.count, 4);
+    is_charge(&heard, 0, MIB);
+    is_charge(&heard, 1, 3 * MIB);
+    is_freed(&heard, 2, MIB, 0x1000);
+    is_freed(&heard, 3, 3 * MIB, 0x1000);
+}
+
+static void script_restart(struct daemon *daemon, void *context)
+{
+    struct heard *heard = context;
+    struct scene *scene = heard->scene;
+    int connection = daemon_join(daemon, GPUSLICE_FLAG_STRICT, scene->memfd);
+    hear(heard, scene, connection, 3);
+    daemon_stop_listening(daemon);
+    close(connection);
+    reach(scene, 1);
+    await(scene, 2); /* the guest has freed meanwhile */
+    daemon_listen(daemon);
+    connection = daemon_join(daemon, GPUSLICE_FLAG_STRICT, scene->memfd);
+    hear(heard, scene, connection, UINT32_MAX);
+    close(connection);
+}
+
+static void freesWhileTheDaemonIsAwayAreReportedOnceWhenItIsBack(void)
+{
+    struct heard heard = {.scene = scene_create(1)};
+    struct scene *scene = heard.scene;
+    struct taken taken;
+    daemon_start(&scene->daemon, script_restart, &heard);
+    for (uint64_t i = 1; i <= 3; i++)
+        CHECK(hold(scene, i * MIB, 0x1000 * i));
+    await(scene, 1);
+    uint64_t start = test_now_ms();
+    for (uint64_t i = 1; i <= 2; i++) {
+        CHECK(ledger_take(scene->process, 0x1000 * i, &taken));
+        ledger_release(scene->process, &taken);
+    }
+    CHECK(test_now_ms() - start < 1000); /* a free waits for nobody */
+    CHECK_EQUAL(line_of(scene)->used, 3 * MIB);
+    reach(scene, 2);
+    CHECK(hold(scene, 4 * MIB, 0x4000));
+    CHECK(ledger_take(scene->process, 0x3000, &taken));
+    ledger_release(scene->process, &taken);
+    scene_destroy(scene);
+    CHECK_EQUAL(heard.count, 7);
+    is_freed(&heard, 3, MIB, 0x1000);
+    is_freed(&heard, 4, 2 * MIB, 0x2000);
+    is_charge(&heard, 5, 4 * MIB);
+    is_freed(&heard, 6, 3 * MIB, 0x3000);
+}
+
+static void script_absence(struct daemon *daemon, void *context)
+{
+    struct gate *gate = context;
+    int connection = daemon_join(daemon, GPUSLICE_FLAG_STRICT, gate->scene->memfd);
+    struct request request;
+    CHECK(daemon_read(connection, &request));
+    line_of(gate->scene)->charge = 1ull << 40;
+    daemon_grant(connection, &request, 1ull << 40);
+    daemon_stop_listening(daemon);
+    close(connection);
+    reach(gate->scene, 1);
+    await(gate->scene, 2);
+    daemon_listen(daemon);
+    script_gate(daemon, gate);
+}
+
+static void asManyFreesAreKeptForADaemonThatIsAwayAsThereIsRoomFor(void)
+{
+    struct gate gate = {.scene = scene_create(1)};
+    struct scene *scene = gate.scene;
+    struct taken taken;
+    daemon_start(&scene->daemon, script_absence, &gate);
+    CHECK(reserve(scene, MIB));
+    await(scene, 1);
+    for (uint64_t i = 0; i < UNREPORTED_MAX + 100; i++) {
+        CHECK(hold(scene, 4096, 0x1000 * (i + 1)));
+        CHECK(ledger_take(scene->process, 0x1000 * (i + 1), &taken));
+        ledger_release(scene->process, &taken);
+    }
+    line_of(scene)->charge = GPUSLICE_GATED;
+    reach(scene, 2);
+    CHECK(hold(scene, MIB, 0x1000));
+    CHECK(ledger_take(scene->process, 0x1000, &taken));
+    ledger_release(scene->process, &taken);
+    scene_destroy(scene);
+    CHECK_EQUAL(gate.freed, UNREPORTED_MAX * 4096ull + MIB);
+}
+
+static void script_family(struct daemon *daemon, void *context)
+{
+    struct heard *heard = context;
+    struct request parent, child;
+    int connection = daemon_accept(daemon);
+    CHECK(daemon_read(connection, &parent));
+    daemon_welcome(connection, &parent, GPUSLICE_FLAG_STRICT, heard->scene->memfd);
+    hear(heard, heard->scene, connection, 1);
+    int of_child = daemon_accept(daemon);
+    CHECK(daemon_read(of_child, &child));
+    CHECK(memcmp(parent.as.hello.image_id, child.as.hello.image_id, sizeof child.as.hello.image_id) != 0);
+    daemon_welcome(of_child, &child, GPUSLICE_FLAG_STRICT, heard->scene->after_restart->memfd);
+    hear(heard, heard->scene->after_restart, of_child, UINT32_MAX);
+    close(of_child);
+    hear(heard, heard->scene, connection, UINT32_MAX);
+    close(connection);
+}
+
+static bool hold_in(struct process *process, const struct config *config, uint64_t bytes, uint64_t handle)
+{
+    process->devices.count = 1;
+    memset(process->devices.uuid[0], 1, GPUSLICE_UUID_SIZE);
+    return ledger_reserve(config, process, 0, bytes) && ledger_record(process, 0, bytes, handle, GPUSLICE_KIND_LINEAR);
+}
+
+static bool free_in(struct process *process, uint64_t handle)
+{
+    struct taken taken;
+    if (!ledger_take(process, handle, &taken))
+        return false;
+    ledger_release(process, &taken);
+    return true;
+}
+
+/* A program that forks; on memory that fork wipes, unlike a scene's process. */
+static int fork_and_free(const struct config *config)
+{
+    struct process *process = process_get();
+    if (process == NULL || !hold_in(process, config, 5 * MIB, 0x5000))
+        return 1;
+    pid_t child = fork();
+    if (child == 0) {
+        struct process *own = process_get();
+        if (own == NULL || free_in(own, 0x5000)) /* its parent's: nothing of the child's to report */
+            _exit(2);
+        _exit(hold_in(own, config, 7 * MIB, 0x7000) && free_in(own, 0x7000) ? 0 : 3);
+    }
+    int status = -1;
+    if (waitpid(child, &status, 0) != child || status != 0)
+        return 4;
+    return free_in(process, 0x5000) ? 0 : 5;
+}
+
+static void aForkedChildReportsItsOwnAndNothingOfItsParents(void)
+{
+    struct heard heard = {.scene = scene_create(1)};
+    struct scene *scene = heard.scene;
+    scene->after_restart = scene_create(1); /* the child's page */
+    daemon_start(&scene->daemon, script_family, &heard);
+    pid_t program = fork();
+    if (program == 0)
+        _exit(fork_and_free(&scene->daemon.config));
+    int status = -1;
+    CHECK(waitpid(program, &status, 0) == program);
+    CHECK_EQUAL(status, 0);
+    struct scene *of_child = scene->after_restart;
+    scene_destroy(scene);
+    CHECK_EQUAL(line_of(of_child)->used, 0);
+    scene_destroy(of_child);
+    CHECK_EQUAL(heard.count, 4);
+    is_charge(&heard, 0, 5 * MIB);
+    is_charge(&heard, 1, 7 * MIB);
+    is_freed(&heard, 2, 7 * MIB, 0x7000);
+    is_freed(&heard, 3, 5 * MIB, 0x5000);
+}
+
 void transport_tests(void)
 {
     RUN(theFirstReservationJoinsAndAsks);
@@ -665,4 +925,9 @@ void transport_tests(void)
     RUN(aNewPageTakesOverWhatIsHeldAndLive);
     RUN(pagesTakeOverWhileEightThreadsAllocateAndFree);
     RUN(aStrictSessionHearsOfEveryAllocationAndEveryFree);
+    RUN(inAStrictSessionADriverThatFailsIsNoFree);
+    RUN(anAddressThatTheDriverGivesOutAgainIsFreedOnceForEach);
+    RUN(freesWhileTheDaemonIsAwayAreReportedOnceWhenItIsBack);
+    RUN(asManyFreesAreKeptForADaemonThatIsAwayAsThereIsRoomFor);
+    RUN(aForkedChildReportsItsOwnAndNothingOfItsParents);
 }
