@@ -2,6 +2,7 @@
 package io.gpuslice.actors;
 
 import io.gpuslice.wire.ErrorCode;
+import java.util.function.UnaryOperator;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.BehaviorInterceptor;
 import org.apache.pekko.actor.typed.TypedActorContext;
@@ -18,12 +19,15 @@ final class Backlog<C> extends BehaviorInterceptor<C, C> {
     /** Below the capacity of the stash behind it (4096), which so never overflows. */
     static final int BOUND = 1024;
 
+    private final UnaryOperator<Refusable> heard;
     private int waiting;
     /** Whether somebody was refused since the last time when there was room. */
     private boolean isFull;
 
-    Backlog(Class<C> commands) {
+    /** @param heard the request as it is to be refused */
+    Backlog(Class<C> commands, UnaryOperator<Refusable> heard) {
         super(commands);
+        this.heard = heard;
     }
 
     /** To be called when a command's turn has come. */
@@ -40,12 +44,11 @@ final class Backlog<C> extends BehaviorInterceptor<C, C> {
                 if (!isFull) {
                     context.asJava()
                             .getLog()
-                            .warn(
-                                    "{} requests are waiting: until there is room others are refused, and frees go unrecorded",
-                                    BOUND);
+                            .warn("{} requests are waiting: until there is room others are refused", BOUND);
                 }
                 isFull = true;
-                request.refuse(ErrorCode.OVERLOADED, BOUND + " requests are waiting already: try again in a moment");
+                heard.apply(request)
+                        .refuse(ErrorCode.OVERLOADED, BOUND + " requests are waiting already: try again in a moment");
                 return Behaviors.same();
             }
             isFull &= waiting > BOUND / 2;

@@ -32,6 +32,7 @@ final class Children {
     private final TimerScheduler<Sessions.Command> timers;
     private final Ports ports;
     private final Session.Settings settings;
+    private final GuestTotals totals;
     private final Lasting lasting;
 
     Children(
@@ -39,11 +40,13 @@ final class Children {
             TimerScheduler<Sessions.Command> timers,
             Ports ports,
             Session.Settings settings,
+            GuestTotals totals,
             Lasting lasting) {
         this.context = context;
         this.timers = timers;
         this.ports = ports;
         this.settings = settings;
+        this.totals = totals;
         this.lasting = lasting;
     }
 
@@ -134,7 +137,8 @@ final class Children {
 
     private void spawn(Register.Entry entry, OptionalLong deadline) {
         ActorRef<Session.Command> session = context.spawn(
-                Session.create(terms(entry, deadline), ports, settings, context.getSelf()), "session-" + entry.id());
+                Session.create(terms(entry, deadline), ports, settings, totals, context.getSelf()),
+                "session-" + entry.id());
         context.watchWith(session, new Sessions.Gone(entry.id(), entry.slot()));
         lasting.busySlots.add(entry.slot());
         lasting.children.put(entry.id(), new Child(session, deadline));

@@ -12,6 +12,7 @@ import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
@@ -51,20 +52,23 @@ final class Ending {
             }
             case Vigil.Next.End end -> {
                 end.processes().forEach(scope::watch);
-                tellToEnd(end);
+                tellToEnd(books, end);
                 yield scope.effects().noReply();
             }
         };
     }
 
-    private void tellToEnd(Vigil.Next.End end) {
+    private void tellToEnd(Books books, Vigil.Next.End end) {
         timers.startSingleTimer(
                 end.next(), new Session.TimeIsUp(end.next()), scope.settings().killGrace());
         scope.ports().blocking().execute(() -> {
             for (ProcessId process : end.processes()) {
                 try {
                     scope.ports().processes().end(process, end.urgency());
+                    scope.chronicle().signalled(books, process, end.urgency(), Optional.empty());
                 } catch (IOException e) {
+                    scope.chronicle()
+                            .signalled(books, process, end.urgency(), Optional.of(String.valueOf(e.getMessage())));
                     scope.self().tell(new Session.Failure("ending " + process, e));
                 }
             }
@@ -77,7 +81,7 @@ final class Ending {
             case GRACE -> consider(books, new Vigil.Scan.AfterGrace());
             case KILL -> scan(new Vigil.Scan.ForKill());
             case GIVE_UP -> scope.vigil().giveUp();
-            case ANNOUNCE -> scope.report(new Sessions.Ended(scope.terms().id()));
+            case ANNOUNCE -> announce();
         }
         return scope.effects().noReply();
     }
@@ -124,10 +128,12 @@ final class Ending {
             case Vigil.Scan.AfterGrace afterGrace -> repeat(Vigil.Timer.GRACE);
             case Vigil.Scan.ForKill forKill -> repeat(Vigil.Timer.KILL);
             case Vigil.Scan.ForRemoval(Sessions.Remove request) ->
-                request.refuse(
-                        ErrorCode.INTERNAL,
-                        "the processes of session " + scope.terms().id() + " cannot be looked for: "
-                                + failed.cause().getMessage() + "; nothing has changed, try again");
+                scope.chronicle()
+                        .heard(new Session.Remove(request))
+                        .refuse(
+                                ErrorCode.INTERNAL,
+                                "the processes of session " + scope.terms().id() + " cannot be looked for: "
+                                        + failed.cause().getMessage() + "; nothing has changed, try again");
         }
         return scope.effects().noReply();
     }
@@ -138,9 +144,11 @@ final class Ending {
 
     private ReplyEffect<SessionEvent, Books> close(Books books) {
         Change change = Decisions.close(books.ledger(), scope.pages());
-        return scope.persist(SessionScope.booked(change))
+        List<SessionEvent> events = SessionScope.booked(change);
+        return scope.persist(events)
                 .thenRun(after -> {
                     scope.pages().write(change.writes());
+                    scope.chronicle().recorded(books, events);
                     announceEnd();
                 })
                 .thenNoReply();
@@ -148,8 +156,12 @@ final class Ending {
 
     /** Said again until it is heard: the list's own journal may fail. */
     private void announceEnd() {
-        scope.report(new Sessions.Ended(scope.terms().id()));
+        announce();
         timers.startTimerWithFixedDelay(Vigil.Timer.ANNOUNCE, new Session.TimeIsUp(Vigil.Timer.ANNOUNCE), REMINDER);
+    }
+
+    private void announce() {
+        scope.report(new Sessions.Ended(scope.terms().id(), scope.vigil().remover()));
     }
 
     ReplyEffect<SessionEvent, Books> stop() {

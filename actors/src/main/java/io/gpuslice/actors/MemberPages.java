@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors;
 
+import io.gpuslice.actors.SessionView.Counters;
 import io.gpuslice.actors.page.PageCounters;
 import io.gpuslice.actors.page.Pages.MemberPage;
 import io.gpuslice.domain.Page;
@@ -22,23 +23,54 @@ final class MemberPages implements PageLookup {
 
     private final Map<ProcessId, MemberPage> pages = new HashMap<>();
     private final Set<ProcessId> gated = new HashSet<>();
+    private final GuestTotals totals;
+    /** What was read of each member's counters, and is in the totals or older than they; none: not known yet. */
+    private final Map<ProcessId, Counters> read = new HashMap<>();
+
+    /** @param totals gets what the members do */
+    MemberPages(GuestTotals totals) {
+        this.totals = totals;
+    }
 
     @Override
     public @Nullable MemberPage of(ProcessId process) {
         return pages.get(process);
     }
 
-    /** Takes the page over, and lets go of the one the process had. */
+    /** Takes over a page that was made for the process just now, and lets go of the one it had. */
     void put(ProcessId process, MemberPage page) {
+        if (replace(process, page)) {
+            read.put(process, Counters.NONE);
+        }
+    }
+
+    /** Takes over a page that was there before this daemon: what it counts was done before. */
+    void putFound(ProcessId process, MemberPage page) {
+        if (replace(process, page)) {
+            read.put(process, onPage(page));
+        }
+    }
+
+    /** Takes over a page that is made in place of a lost one: its program will carry over what that had counted. */
+    void putInstead(ProcessId process, MemberPage page) {
+        if (replace(process, page)) {
+            read.remove(process);
+        }
+    }
+
+    private boolean replace(ProcessId process, MemberPage page) {
         MemberPage former = pages.put(process, page);
-        if (former != null && !former.equals(page)) {
+        boolean isOther = !page.equals(former);
+        if (former != null && isOther) {
             former.close();
             gated.remove(process);
         }
+        return isOther;
     }
 
     void remove(ProcessId process) {
         gated.remove(process);
+        read.remove(process);
         MemberPage page = pages.remove(process);
         if (page != null) {
             page.close();
@@ -49,6 +81,7 @@ final class MemberPages implements PageLookup {
         pages.values().forEach(MemberPage::close);
         pages.clear();
         gated.clear();
+        read.clear();
     }
 
     /**
@@ -70,13 +103,26 @@ final class MemberPages implements PageLookup {
         }
     }
 
-    /** What the process says it has done; nothing where its page is lost. */
-    SessionView.Counters counters(ProcessId process) {
+    /** What the process says it has done; nothing where its page is lost. What is new in it is added to the totals. */
+    Counters counters(ProcessId process) {
         MemberPage page = pages.get(process);
         if (page == null) {
-            return SessionView.Counters.NONE;
+            return Counters.NONE;
         }
+        Counters now = onPage(page);
+        Counters former = read.get(process);
+        if (former != null) {
+            Counters most = now.max(former);
+            totals.add(most.since(former));
+            read.put(process, most);
+        } else if (!now.equals(Counters.NONE)) {
+            read.put(process, now);
+        }
+        return now;
+    }
+
+    private static Counters onPage(MemberPage page) {
         PageCounters counters = page.counters();
-        return new SessionView.Counters(counters.allocations(), counters.frees(), counters.denials());
+        return new Counters(counters.allocations(), counters.frees(), counters.denials());
     }
 }

@@ -3,6 +3,7 @@ package io.gpuslice.actors;
 
 import io.gpuslice.domain.ProcessId;
 import java.time.Instant;
+import java.util.List;
 
 /**
  * One process of a session, for people.
@@ -11,9 +12,17 @@ import java.time.Instant;
  * @param since when it joined
  * @param used bytes it holds, all devices together
  * @param charge bytes it has been handed, all devices together
+ * @param devices what it holds on each that it sees; the limit is the session's
  */
 public record MemberView(
-        ProcessId process, int uid, String command, Instant since, long used, long charge, PageState page) {
+        ProcessId process,
+        int uid,
+        String command,
+        Instant since,
+        long used,
+        long charge,
+        PageState page,
+        List<DeviceUse> devices) {
 
     /** How far the process's ledger page can be believed. */
     public enum PageState {

@@ -8,6 +8,7 @@ import io.gpuslice.domain.Change;
 import io.gpuslice.domain.Decisions;
 import io.gpuslice.domain.Joining;
 import io.gpuslice.domain.LedgerEvent;
+import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.Status;
 import io.gpuslice.wire.ErrorCode;
@@ -17,7 +18,6 @@ import java.util.List;
 import java.util.Optional;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.event.Level;
 
 /** How processes become members of a session, and cease to be. */
 final class Members {
@@ -57,11 +57,15 @@ final class Members {
 
     /** The page that the same program of the same process has already. */
     private @Nullable MemberPage pageOf(Books books, Session.Hello hello) {
-        return books.ledger()
-                .member(hello.peer().process())
-                .filter(member -> member.image().equals(hello.image()))
+        return sameProgram(books, hello)
                 .map(member -> scope.pages().of(member.process()))
                 .orElse(null);
+    }
+
+    private static Optional<Member> sameProgram(Books books, Session.Hello hello) {
+        return books.ledger()
+                .member(hello.peer().process())
+                .filter(member -> member.image().equals(hello.image()));
     }
 
     private Session.Command prepare(Session.Hello hello) {
@@ -104,9 +108,8 @@ final class Members {
                 yield scope.effects().noReply();
             }
             case Joining.Welcomed welcomed -> {
-                if (command.isPresent()) {
-                    presetUsed(books, hello, page);
-                }
+                Optional<Member> lost = command.flatMap(_ -> sameProgram(books, hello));
+                lost.ifPresent(member -> presetUsed(member, page));
                 List<SessionEvent> events = departures(books, welcomed.change());
                 events.addAll(SessionScope.booked(welcomed.change()));
                 command.ifPresent(line -> events.add(new Admitted(
@@ -116,8 +119,12 @@ final class Members {
                             hello.refuse(ErrorCode.INTERNAL, Journaling.notRecorded(reason));
                         })
                         .thenRun(after -> {
-                            scope.pages().put(process, page);
+                            lost.ifPresentOrElse(
+                                    _ -> scope.pages().putInstead(process, page),
+                                    () -> scope.pages().put(process, page));
                             scope.pages().write(welcomed.change().writes());
+                            scope.chronicle().recorded(books, events);
+                            scope.chronicle().joined(hello, command.orElse("again"));
                             scope.watch(process);
                             rounds.begin(scope.mine(after));
                         })
@@ -130,15 +137,10 @@ final class Members {
      * A page that replaces a lost one: its program still holds what it was charged, and carries its books over when it has
      * the page. Until then all of it counts as used, so that nobody collects it.
      */
-    private static void presetUsed(Books books, Session.Hello hello, MemberPage page) {
-        books.ledger()
-                .member(hello.peer().process())
-                .filter(member -> member.image().equals(hello.image()))
-                .ifPresent(member -> {
-                    for (int device = 0; device < member.charges().size(); device++) {
-                        page.presetUsed(device, member.charges().get(device));
-                    }
-                });
+    private static void presetUsed(Member member, MemberPage page) {
+        for (int device = 0; device < member.charges().size(); device++) {
+            page.presetUsed(device, member.charges().get(device));
+        }
     }
 
     private Session.HelloReply welcome(Session.Hello hello, MemberPage page) {
@@ -158,19 +160,27 @@ final class Members {
 
     /** Old news where the new program has said HELLO meanwhile. */
     ReplyEffect<SessionEvent, Books> execed(Books books, Session.Execed gone) {
-        return leave(books, gone.process(), Decisions.execed(books.ledger(), gone.process(), gone.image()));
+        return leave(books, gone.process(), Decisions.execed(books.ledger(), gone.process(), gone.image()), () -> {});
     }
 
-    ReplyEffect<SessionEvent, Books> died(Books books, ProcessId process) {
+    ReplyEffect<SessionEvent, Books> died(Books books, Session.Died died) {
+        ProcessId process = died.process();
         scope.vigil().gone(process);
-        return leave(books, process, Decisions.died(books.ledger(), process));
+        Change change = Decisions.died(books.ledger(), process);
+        return leave(books, process, change, () -> {
+            if (!change.events().isEmpty()) {
+                scope.chronicle().reclaimed(died.heard());
+            }
+        });
     }
 
-    private ReplyEffect<SessionEvent, Books> leave(Books books, ProcessId process, Change change) {
+    private ReplyEffect<SessionEvent, Books> leave(Books books, ProcessId process, Change change, Runnable recorded) {
         List<SessionEvent> events = departures(books, change);
         events.addAll(SessionScope.booked(change));
-        return scope.persist(events)
+        return scope.persist(events, _ -> scope.chronicle().unrecorded(books, events))
                 .thenRun(slot -> {
+                    scope.chronicle().recorded(books, events);
+                    recorded.run();
                     Books after = scope.mine(slot);
                     if (after.ledger().member(process).isEmpty()) {
                         scope.pages().remove(process);
@@ -188,13 +198,6 @@ final class Members {
             if (event instanceof LedgerEvent.Left left) {
                 long held = Views.held(Status.of(books.ledger(), scope.pages()), left.process());
                 departures.add(new Departed(left.process(), held, scope.pages().counters(left.process())));
-                scope
-                        .log(
-                                Level.INFO,
-                                left.process(),
-                                "reclaim",
-                                held,
-                                left.reason().name()).log("reclaimed {} bytes", held);
             }
         }
         return departures;

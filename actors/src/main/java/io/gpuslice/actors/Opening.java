@@ -17,12 +17,14 @@ import io.gpuslice.wire.ErrorCode;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
@@ -41,6 +43,7 @@ final class Opening {
     private final Sessions.Settings settings;
     private final ActorRef<Devices.Command> devices;
     private final Journaling<SessionsEvent, Register> journaling;
+    private final ListChronicle chronicle;
     private final Selection selection;
     private final Children children;
 
@@ -50,6 +53,7 @@ final class Opening {
             Sessions.Settings settings,
             ActorRef<Devices.Command> devices,
             Journaling<SessionsEvent, Register> journaling,
+            ListChronicle chronicle,
             Selection selection,
             Children children) {
         this.context = context;
@@ -57,25 +61,27 @@ final class Opening {
         this.settings = settings;
         this.devices = devices;
         this.journaling = journaling;
+        this.chronicle = chronicle;
         this.selection = selection;
         this.children = children;
     }
 
     ReplyEffect<SessionsEvent, Register> open(Register register, Sessions.Open open) {
+        Refusable request = chronicle.heard(register, open);
         Optional<Access.Refusal> refusal = settings.each().access().toOpen(open.caller());
         if (refusal.isPresent()) {
-            open.refuse(refusal.get().code(), refusal.get().text());
+            request.refuse(refusal.get().code(), refusal.get().text());
         } else if (register.sessions().size() >= settings.max()) {
-            open.refuse(
+            request.refuse(
                     ErrorCode.OVERLOADED,
                     register.sessions().size() + " sessions are open, and sessions.max allows no more: end one"
                             + " (`gpuslice ps`, `gpuslice rm`)");
         } else if (open.name().chars().anyMatch(Character::isISOControl)) {
-            open.refuse(ErrorCode.BAD_REQUEST, "a session's name cannot have control characters");
+            request.refuse(ErrorCode.BAD_REQUEST, "a session's name cannot have control characters");
         } else if ((open.flags() & ~KNOWN_FLAGS) != 0) {
-            open.refuse(ErrorCode.BAD_REQUEST, "flags " + Integer.toHexString(open.flags()) + " are not known here");
+            request.refuse(ErrorCode.BAD_REQUEST, "flags " + Integer.toHexString(open.flags()) + " are not known here");
         } else if (isLongerThanAnyTtl(open.ttl())) {
-            open.refuse(ErrorCode.BAD_REQUEST, badTtl());
+            request.refuse(ErrorCode.BAD_REQUEST, badTtl());
         } else {
             onDevices(known -> new Sessions.OpenOn(open, known));
         }
@@ -83,7 +89,8 @@ final class Opening {
     }
 
     ReplyEffect<SessionsEvent, Register> open(Register register, Sessions.Open open, Devices.Known known) {
-        Optional<Resolved> resolved = resolve(open.limit(), known, open);
+        Refusable request = chronicle.heard(register, open);
+        Optional<Resolved> resolved = resolve(open.limit(), known, request);
         if (resolved.isEmpty()) {
             return noReply();
         }
@@ -102,21 +109,41 @@ final class Opening {
                 TokenHash.of(token),
                 open.flags() | (open.leader().isEmpty() ? Abi.FLAG_NO_LEADER : 0),
                 now);
+        String warning = warnings(sameName(register, open), resolved.get().warning());
         return journaling
-                .persist(List.of(event), open)
-                .thenRun(after -> children.open(after.entry(id), open.ttl()))
-                .thenReply(
-                        open.replyTo(),
-                        after -> new Sessions.OpenReply.Opened(
-                                id, token, resolved.get().warning()));
+                .persist(List.of(event), request)
+                .thenRun(after -> {
+                    children.open(after.entry(id), open.ttl());
+                    chronicle.opened(open.caller(), event);
+                })
+                .thenReply(open.replyTo(), after -> new Sessions.OpenReply.Opened(id, token, warning));
+    }
+
+    /** A name may be given twice, but then it is of no use to select by. */
+    private String sameName(Register register, Sessions.Open open) {
+        List<Register.Entry> others = selection.visible(register, open.caller()).stream()
+                .filter(entry -> !open.name().isEmpty() && entry.name().equals(open.name()))
+                .toList();
+        return switch (others.size()) {
+            case 0 -> "";
+            case 1 ->
+                "another session is called " + open.name() + " ("
+                        + others.getFirst().id() + "): use the id";
+            default -> others.size() + " other sessions are called " + open.name() + ": use the id";
+        };
+    }
+
+    private static String warnings(String... texts) {
+        return Arrays.stream(texts).filter(text -> !text.isEmpty()).collect(Collectors.joining("; "));
     }
 
     ReplyEffect<SessionsEvent, Register> join(Register register, Sessions.Join join) {
+        Refusable request = chronicle.heard(register, join);
         return selection
-                .toChange(register, join.caller(), join.selector(), join)
+                .toChange(register, join.caller(), join.selector(), request)
                 .map(entry -> {
                     if (entry.tokens().size() >= MOST_TOKENS) {
-                        join.refuse(
+                        request.refuse(
                                 ErrorCode.OVERLOADED,
                                 "session " + entry.id() + " has given out " + MOST_TOKENS
                                         + " tokens, and no more are kept: open another one");
@@ -124,18 +151,24 @@ final class Opening {
                     }
                     String token = TokenHash.freshToken(ports.random());
                     return journaling
-                            .persist(List.of(new TokenAdded(entry.id(), TokenHash.of(token))), join)
-                            .thenRun(after -> children.follow(after.entry(entry.id())))
-                            .thenReply(join.replyTo(), after -> new Sessions.OpenReply.Opened(entry.id(), token, ""));
+                            .persist(List.of(new TokenAdded(entry.id(), TokenHash.of(token))), request)
+                            .thenRun(after -> {
+                                children.follow(after.entry(entry.id()));
+                                chronicle.tokenAdded(join.caller(), entry.id());
+                            })
+                            .thenReply(
+                                    join.replyTo(),
+                                    after -> new Sessions.OpenReply.Opened(entry.id(), token, expiredWarning(entry)));
                 })
                 .orElseGet(this::noReply);
     }
 
     ReplyEffect<SessionsEvent, Register> update(Register register, Sessions.Update update) {
+        Refusable request = chronicle.heard(register, update);
         if (update.ttl().filter(Opening::isLongerThanAnyTtl).isPresent()) {
-            update.refuse(ErrorCode.BAD_REQUEST, badTtl());
+            request.refuse(ErrorCode.BAD_REQUEST, badTtl());
         } else if (selection
-                .toChange(register, update.caller(), update.selector(), update)
+                .toChange(register, update.caller(), update.selector(), request)
                 .isPresent()) {
             onDevices(known -> new Sessions.UpdateOn(update, known));
         }
@@ -143,26 +176,34 @@ final class Opening {
     }
 
     ReplyEffect<SessionsEvent, Register> update(Register register, Sessions.Update update, Devices.Known known) {
-        Optional<Register.Entry> entry = selection.toChange(register, update.caller(), update.selector(), update);
-        Optional<Resolved> resolved = update.limit().flatMap(limit -> resolve(limit, known, update));
+        Refusable request = chronicle.heard(register, update);
+        Optional<Register.Entry> entry = selection.toChange(register, update.caller(), update.selector(), request);
+        Optional<Resolved> resolved = update.limit().flatMap(limit -> resolve(limit, known, request));
         if (entry.isEmpty() || resolved.isPresent() != update.limit().isPresent()) {
             return noReply();
         }
         SessionId id = entry.get().id();
+        Optional<Resized> resized =
+                resolved.map(other -> new Resized(id, update.limit().orElseThrow(), other.limits()));
+        Optional<Renewed> renewed = update.ttl()
+                .map(ttl -> new Renewed(
+                        id,
+                        ttl.isZero()
+                                ? Optional.empty()
+                                : Optional.of(ports.clock().now().plus(ttl))));
         List<SessionsEvent> events = new ArrayList<>();
-        resolved.ifPresent(other -> events.add(new Resized(id, update.limit().orElseThrow(), other.limits())));
-        update.ttl().ifPresent(ttl -> {
-            events.add(new Renewed(
-                    id,
-                    ttl.isZero()
-                            ? Optional.empty()
-                            : Optional.of(ports.clock().now().plus(ttl))));
-        });
+        resized.ifPresent(events::add);
+        renewed.ifPresent(events::add);
         return journaling
-                .persist(events, update)
-                .thenRun(after -> update.ttl()
-                        .ifPresentOrElse(
-                                ttl -> children.renew(after.entry(id), ttl), () -> children.follow(after.entry(id))))
+                .persist(events, request)
+                .thenRun(after -> {
+                    update.ttl()
+                            .ifPresentOrElse(
+                                    ttl -> children.renew(after.entry(id), ttl),
+                                    () -> children.follow(after.entry(id)));
+                    resized.ifPresent(other -> chronicle.resized(update.caller(), other));
+                    renewed.ifPresent(other -> chronicle.renewed(update.caller(), other));
+                })
                 .thenReply(
                         update.replyTo(),
                         after -> new Sessions.UpdateReply.Updated(
@@ -202,12 +243,19 @@ final class Opening {
         return HexFormat.of().formatHex(bits);
     }
 
+    private static String expiredWarning(Register.Entry entry) {
+        return entry.expired()
+                ? "session " + entry.id() + " has expired: new memory is refused until `gpuslice update " + entry.id()
+                        + " --ttl 2h` renews it"
+                : "";
+    }
+
     private static boolean isLongerThanAnyTtl(Duration ttl) {
         return ttl.isNegative() || ttl.compareTo(LONGEST_TTL) > 0;
     }
 
     private static String badTtl() {
-        return "a TTL is at most " + LONGEST_TTL.toDays() + " days; 0 is none";
+        return "a TTL is at most " + LONGEST_TTL.toDays() + " days; `none` is none";
     }
 
     private ReplyEffect<SessionsEvent, Register> noReply() {

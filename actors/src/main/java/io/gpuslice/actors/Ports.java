@@ -3,6 +3,7 @@ package io.gpuslice.actors;
 
 import io.gpuslice.actors.page.Pages;
 import io.gpuslice.actors.process.PidWatcher;
+import io.gpuslice.actors.telemetry.Telemetry;
 import java.util.concurrent.Executor;
 import java.util.random.RandomGenerator;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -13,6 +14,7 @@ import org.apache.pekko.actor.typed.ActorRef;
  * @param random where ids and tokens come from: a secure one outside tests
  * @param blocking runs what may block, away from the event loop
  * @param pidWatcher tells of deaths
+ * @param telemetry hears of everything that is decided
  */
 public record Ports(
         Pages pages,
@@ -20,4 +22,5 @@ public record Ports(
         Clock clock,
         RandomGenerator random,
         Executor blocking,
-        ActorRef<PidWatcher.Command> pidWatcher) {}
+        ActorRef<PidWatcher.Command> pidWatcher,
+        Telemetry telemetry) {}

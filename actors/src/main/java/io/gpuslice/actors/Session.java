@@ -83,14 +83,6 @@ public final class Session {
         record Failed(int seq, ErrorCode code, String text) implements ChargeReply {}
     }
 
-    /** A strict session's member has freed an allocation: for the audit. */
-    public record Freed(ProcessId process, ImageId image, int device, long bytes, long handle)
-            implements Command, Refusable {
-        /** Nobody waits for an answer: the audit is short of a line, and nothing else. */
-        @Override
-        public void refuse(ErrorCode code, String text) {}
-    }
-
     /** A member asks for the session's numbers on its devices. */
     public record Query(ProcessId process, int seq, ActorRef<QueryReply> replyTo) implements Command, Refusable {
         @Override
@@ -148,7 +140,8 @@ public final class Session {
 
     record Unprepared(Hello hello, String reason) implements Command {}
 
-    record Died(ProcessId process) implements Command {}
+    /** @param heard on {@link Clock#nanos()}, when the news came */
+    record Died(ProcessId process, long heard) implements Command {}
 
     record Execed(ProcessId process, ImageId image) implements Command {}
 
@@ -209,8 +202,13 @@ public final class Session {
 
     private Session() {}
 
-    /** A session on these terms, which says {@link Sessions.Restored} once it takes requests. */
-    static Behavior<Command> create(Terms terms, Ports ports, Settings settings, ActorRef<Sessions.Command> sessions) {
-        return SessionActor.create(terms, ports, settings, sessions);
+    /**
+     * A session on these terms, which says {@link Sessions.Restored} once it takes requests.
+     *
+     * @param totals gets what its members do, as it is read
+     */
+    static Behavior<Command> create(
+            Terms terms, Ports ports, Settings settings, GuestTotals totals, ActorRef<Sessions.Command> sessions) {
+        return SessionActor.create(terms, ports, settings, totals, sessions);
     }
 }

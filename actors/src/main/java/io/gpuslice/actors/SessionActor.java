@@ -13,7 +13,6 @@ import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
 import io.gpuslice.domain.Status;
-import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.time.Duration;
@@ -36,7 +35,6 @@ import org.apache.pekko.persistence.typed.javadsl.EventSourcedBehaviorWithEnforc
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 import org.apache.pekko.persistence.typed.javadsl.RetentionCriteria;
 import org.apache.pekko.persistence.typed.javadsl.SignalHandler;
-import org.slf4j.event.Level;
 
 /**
  * One session: it alone decides about its limit, one request at a time. What a decision changes is in the journal before
@@ -59,13 +57,18 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private boolean attached;
 
     static Behavior<Session.Command> create(
-            Session.Terms terms, Ports ports, Session.Settings settings, ActorRef<Sessions.Command> sessions) {
+            Session.Terms terms,
+            Ports ports,
+            Session.Settings settings,
+            GuestTotals totals,
+            ActorRef<Sessions.Command> sessions) {
         return Behaviors.setup(_ -> {
-            SessionScope.Lasting lasting = new SessionScope.Lasting(terms);
+            SessionScope.Lasting lasting = new SessionScope.Lasting(terms, ports, totals);
             return Behaviors.supervise(Behaviors.<Session.Command>setup(context -> Behaviors.withTimers(timers -> {
                         JournalFailures failures = new JournalFailures();
                         SessionScope scope = new SessionScope(context, ports, settings, sessions, failures, lasting);
-                        Backlog<Session.Command> backlog = new Backlog<>(Session.Command.class);
+                        Backlog<Session.Command> backlog =
+                                new Backlog<>(Session.Command.class, scope.chronicle()::heard);
                         SessionActor session =
                                 new SessionActor(scope, new Ending(scope, timers), new Rounds(scope, timers), backlog);
                         return failures.around(Behaviors.intercept(() -> backlog, session));
@@ -137,13 +140,12 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             case Session.MakeRound _ -> rounds.make(books);
             case Session.Looked looked -> looked(books, looked);
             case Session.Query query -> query(books, query);
-            case Session.Freed freed -> freed(freed);
             case Session.Hello hello -> members.hello(books, hello);
             case Session.Prepared prepared -> members.prepared(books, prepared);
             case Session.Unprepared unprepared -> members.unprepared(unprepared);
             case Session.Disconnected end -> members.disconnected(books, end);
             case Session.Execed execed -> members.execed(books, execed);
-            case Session.Died died -> members.died(books, died.process());
+            case Session.Died died -> members.died(books, died);
             case Session.Attached found -> attached(books, found);
             case Session.Follow follow -> follow(books, follow.terms());
             case Session.Describe describe -> Effect().reply(describe.replyTo(), view(books));
@@ -163,10 +165,12 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private ReplyEffect<SessionEvent, Books> charge(Books books, Session.Charge charge, boolean mayLook) {
         Optional<Member> member = books.ledger().member(charge.process());
         if (member.isEmpty() || !member.get().image().equals(charge.image())) {
-            charge.refuse(
-                    ErrorCode.FORBIDDEN,
-                    charge.process() + " is no member of session "
-                            + scope.terms().id() + " with this program: HELLO first");
+            scope.chronicle()
+                    .heard(charge)
+                    .refuse(
+                            ErrorCode.FORBIDDEN,
+                            charge.process() + " is no member of session "
+                                    + scope.terms().id() + " with this program: HELLO first");
             return scope.effects().noReply();
         }
         Decision decision =
@@ -182,9 +186,14 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                 new Session.ChargeReply.Denied(
                         charge.seq(), charge.device(), denied.code(), denied.asked(), denied.used(), denied.limit());
         };
-        audit(charge, decision);
-        return scope.persist(SessionScope.booked(decision.change()), charge)
-                .thenRun(_ -> scope.pages().write(decision.change().writes()))
+        return scope.persist(SessionScope.booked(decision.change()), reason -> {
+                    scope.chronicle().undecided(books, charge, scope.pages(), reason);
+                    charge.refuse(ErrorCode.INTERNAL, Journaling.notRecorded(reason));
+                })
+                .thenRun(_ -> {
+                    scope.pages().write(decision.change().writes());
+                    scope.chronicle().decided(books, charge, decision);
+                })
                 .thenReply(charge.replyTo(), after -> reply);
     }
 
@@ -198,23 +207,6 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         return looked.waiting().isPresent()
                 ? charge(books, looked.waiting().get(), false)
                 : scope.effects().noReply();
-    }
-
-    /** A strict session's every decision is on record; of the others, a denial is worth a look when something is wrong. */
-    private void audit(Session.Charge charge, Decision decision) {
-        Level level = scope.terms().has(Abi.FLAG_STRICT) ? Level.INFO : Level.DEBUG;
-        if (decision instanceof Decision.Denied denied) {
-            scope.log(level, charge.process(), "charge", charge.bytes(), "denied")
-                    .addKeyValue("error_code", denied.code())
-                    .log("denied {}: {} of {} used", charge.bytes(), denied.used(), denied.limit());
-        } else if (level == Level.INFO) {
-            scope.log(level, charge.process(), "charge", charge.bytes(), "granted").log("granted");
-        }
-    }
-
-    private ReplyEffect<SessionEvent, Books> freed(Session.Freed freed) {
-        scope.log(Level.INFO, freed.process(), "free", freed.bytes(), "freed").log("freed");
-        return scope.effects().noReply();
     }
 
     private ReplyEffect<SessionEvent, Books> query(Books books, Session.Query query) {
@@ -277,7 +269,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     }
 
     private ReplyEffect<SessionEvent, Books> attached(Books books, Session.Attached found) {
-        found.pages().forEach(scope.pages()::put);
+        found.pages().forEach(scope.pages()::putFound);
         List<SessionEvent> events = new ArrayList<>();
         Books after = books;
         for (Member member : found.dead()) {
@@ -287,10 +279,11 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             after = without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events);
         }
         events.addAll(SessionScope.booked(reconciled(after)));
-        return scope.persist(events)
+        return scope.persist(events, _ -> scope.chronicle().unrecorded(books, events))
                 .thenRun(slot -> {
                     Books now = scope.mine(slot);
                     attached = true;
+                    scope.chronicle().recorded(books, events);
                     scope.pages().write(now.ledger().pageWrites());
                     now.ledger().members().forEach(member -> scope.watch(member.process()));
                     scope.terms().leader().ifPresent(this::keepAliveBy);
@@ -313,9 +306,11 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private ReplyEffect<SessionEvent, Books> follow(Books books, Session.Terms terms) {
         scope.follow(terms);
         Change change = reconciled(books);
-        return scope.persist(SessionScope.booked(change))
+        List<SessionEvent> events = SessionScope.booked(change);
+        return scope.persist(events)
                 .thenRun(slot -> {
                     scope.pages().write(change.writes());
+                    scope.chronicle().recorded(books, events);
                     ending.consider(scope.mine(slot));
                 })
                 .thenNoReply();
@@ -373,7 +368,12 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     // ----------------------------------------------------------------- views
 
     private SessionView view(Books books) {
-        return Views.of(scope.terms(), books, scope.pages(), scope.ports().clock());
+        return Views.of(
+                scope.terms(),
+                books,
+                scope.pages(),
+                scope.ports().clock(),
+                scope.chronicle().refusals());
     }
 
     private ReplyEffect<SessionEvent, Books> allocations(Books books, Session.ListAllocations list) {

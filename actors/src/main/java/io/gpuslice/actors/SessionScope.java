@@ -19,7 +19,6 @@ import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.persistence.typed.javadsl.EffectBuilder;
 import org.apache.pekko.persistence.typed.javadsl.EffectFactories;
-import org.slf4j.event.Level;
 import org.slf4j.spi.LoggingEventBuilder;
 
 /** What the parts of one session's actor share: its terms and pages, its journal, and the ways out of it. */
@@ -27,14 +26,17 @@ final class SessionScope {
 
     /** What a restart of the actor must not lose. */
     static final class Lasting {
-        private final MemberPages pages = new MemberPages();
+        private final MemberPages pages;
         private final FreshPages freshPages = new FreshPages();
+        private final SessionChronicle chronicle;
         private final Vigil vigil;
         private Session.Terms terms;
 
-        Lasting(Session.Terms terms) {
+        Lasting(Session.Terms terms, Ports ports, GuestTotals totals) {
             this.terms = terms;
-            this.vigil = new Vigil(terms.id());
+            this.pages = new MemberPages(totals);
+            this.chronicle = new SessionChronicle(terms, ports);
+            this.vigil = new Vigil(terms.id(), chronicle);
         }
     }
 
@@ -62,7 +64,9 @@ final class SessionScope {
         this.sessions = sessions;
         this.journaling = new Journaling<>(failures);
         this.lasting = lasting;
-        this.deaths = context.messageAdapter(PidWatcher.Died.class, died -> new Session.Died(died.process()));
+        this.deaths = context.messageAdapter(
+                PidWatcher.Died.class,
+                died -> new Session.Died(died.process(), ports.clock().nanos()));
     }
 
     Session.Terms terms() {
@@ -79,6 +83,10 @@ final class SessionScope {
 
     FreshPages freshPages() {
         return lasting.freshPages;
+    }
+
+    SessionChronicle chronicle() {
+        return lasting.chronicle;
     }
 
     Vigil vigil() {
@@ -173,17 +181,6 @@ final class SessionScope {
         context.pipeToSelf(
                 CompletableFuture.supplyAsync(work, ports.blocking()),
                 (command, cause) -> cause == null ? command : onFailure.apply(cause));
-    }
-
-    /** A line about what a process of this session did or suffered. */
-    LoggingEventBuilder log(Level level, ProcessId process, String operation, long bytes, String result) {
-        return context.getLog()
-                .atLevel(level)
-                .addKeyValue("session_id", terms().id())
-                .addKeyValue("pid", process.pid())
-                .addKeyValue("operation", operation)
-                .addKeyValue("bytes", bytes)
-                .addKeyValue("result", result);
     }
 
     /** Looks whether the member has become another program, and if so says it. May block: never on the loop. */

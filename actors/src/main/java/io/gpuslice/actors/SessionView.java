@@ -20,6 +20,7 @@ import java.util.Optional;
  * @param defaultLimit bytes it may hold on each device that the limit does not name
  * @param devices those that a limit names or a process has seen
  * @param reclaimed bytes that dead processes still held when they died, ever
+ * @param refusals the last 16, the newest first; those of before the daemon's start are forgotten
  */
 public record SessionView(
         SessionId id,
@@ -36,7 +37,8 @@ public record SessionView(
         List<DeviceUse> devices,
         List<MemberView> members,
         long reclaimed,
-        Counters counters) {
+        Counters counters,
+        List<Refusal> refusals) {
 
     /** What the session's processes have done so far, the dead ones included. */
     public record Counters(long allocations, long frees, long denials) {
@@ -44,6 +46,19 @@ public record SessionView(
 
         public Counters plus(Counters other) {
             return new Counters(allocations + other.allocations, frees + other.frees, denials + other.denials);
+        }
+
+        /** What of this is not in {@code earlier}. */
+        Counters since(Counters earlier) {
+            return new Counters(allocations - earlier.allocations, frees - earlier.frees, denials - earlier.denials);
+        }
+
+        /** The larger of each. */
+        Counters max(Counters other) {
+            return new Counters(
+                    Math.max(allocations, other.allocations),
+                    Math.max(frees, other.frees),
+                    Math.max(denials, other.denials));
         }
     }
 }

@@ -127,8 +127,9 @@ public final class Sessions {
          * Those there are.
          *
          * @param silent sessions that did not answer in time
+         * @param totals of all sessions, those that the caller may not see and those that have ended included
          */
-        record Listed(List<SessionView> sessions, List<SessionId> silent) implements ListReply {}
+        record Listed(List<SessionView> sessions, List<SessionId> silent, Totals totals) implements ListReply {}
 
         record Refused(ErrorCode code, String text) implements ListReply {}
     }
@@ -220,8 +221,12 @@ public final class Sessions {
     /** A session's books cannot be read. */
     record Unreadable(SessionId id, Throwable cause) implements Command {}
 
-    /** Nobody is left in a session. */
-    record Ended(SessionId id) implements Command {}
+    /**
+     * Nobody is left in a session.
+     *
+     * @param by who asked for that; none: it came by itself
+     */
+    record Ended(SessionId id, Optional<Caller> by) implements Command {}
 
     record Begin() implements Command {}
 

@@ -5,6 +5,7 @@ import io.gpuslice.actors.SessionsEvent.Closed;
 import io.gpuslice.actors.SessionsEvent.Expired;
 import io.gpuslice.actors.SessionsEvent.Founded;
 import io.gpuslice.actors.device.Devices;
+import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.ErrorCode;
 import java.util.HashSet;
@@ -22,7 +23,6 @@ import org.apache.pekko.persistence.typed.PersistenceId;
 import org.apache.pekko.persistence.typed.RecoveryCompleted;
 import org.apache.pekko.persistence.typed.RecoveryFailed;
 import org.apache.pekko.persistence.typed.javadsl.CommandHandlerWithReply;
-import org.apache.pekko.persistence.typed.javadsl.EffectBuilder;
 import org.apache.pekko.persistence.typed.javadsl.EventHandler;
 import org.apache.pekko.persistence.typed.javadsl.EventSourcedBehaviorWithEnforcedReplies;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
@@ -39,6 +39,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
     private static final class Lasting {
         private final Children.Lasting children = new Children.Lasting();
         private final Selection selection;
+        private final GuestTotals totals = new GuestTotals();
         /** Sessions that the start waits for. */
         private final Set<SessionId> awaited = new HashSet<>();
 
@@ -57,6 +58,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
     private final Children children;
     private final Opening opening;
     private final Journaling<SessionsEvent, Register> journaling;
+    private final ListChronicle chronicle;
     private final Backlog<Sessions.Command> backlog;
 
     static Behavior<Sessions.Command> create(
@@ -69,12 +71,15 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
             return Behaviors.supervise(Behaviors.<Sessions.Command>setup(context -> Behaviors.withTimers(timers -> {
                         JournalFailures failures = new JournalFailures();
                         Journaling<SessionsEvent, Register> journaling = new Journaling<>(failures);
-                        Children children = new Children(context, timers, ports, settings.each(), lasting.children);
-                        Opening opening =
-                                new Opening(context, ports, settings, devices, journaling, lasting.selection, children);
-                        Backlog<Sessions.Command> backlog = new Backlog<>(Sessions.Command.class);
+                        Children children =
+                                new Children(context, timers, ports, settings.each(), lasting.totals, lasting.children);
+                        ListChronicle chronicle = new ListChronicle(ports);
+                        Opening opening = new Opening(
+                                context, ports, settings, devices, journaling, chronicle, lasting.selection, children);
+                        Backlog<Sessions.Command> backlog = new Backlog<>(
+                                Sessions.Command.class, request -> chronicle.heard(Register.BLANK, request));
                         SessionsActor sessions = new SessionsActor(
-                                context, settings, start, lasting, children, opening, journaling, backlog);
+                                context, settings, start, lasting, children, opening, journaling, chronicle, backlog);
                         return failures.around(Behaviors.intercept(() -> backlog, sessions));
                     })))
                     .onFailure(Exception.class, Journal.backoff().withStopChildren(false));
@@ -89,6 +94,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
             Children children,
             Opening opening,
             Journaling<SessionsEvent, Register> journaling,
+            ListChronicle chronicle,
             Backlog<Sessions.Command> backlog) {
         super(PersistenceId.ofUniqueId("sessions"), Journal.backoff().withStopChildren(false));
         this.context = context;
@@ -99,6 +105,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
         this.children = children;
         this.opening = opening;
         this.journaling = journaling;
+        this.chronicle = chronicle;
         this.backlog = backlog;
     }
 
@@ -157,17 +164,18 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
             case Sessions.Inspect inspect -> inspect(register, inspect);
             case Sessions.Allocations list ->
                 forward(
-                        selection.toSee(register, list.caller(), list.selector(), list),
+                        selection.toSee(register, list.caller(), list.selector(), chronicle.heard(register, list)),
                         new Session.ListAllocations(list));
             case Sessions.Remove remove ->
                 forward(
-                        selection.toChange(register, remove.caller(), remove.selector(), remove),
+                        selection.toChange(
+                                register, remove.caller(), remove.selector(), chronicle.heard(register, remove)),
                         new Session.Remove(remove));
             case Sessions.Begin _ -> begin();
             case Sessions.Restored restored -> restored(restored.id());
             case Sessions.Unreadable unreadable -> unreadable(unreadable);
             case Sessions.TimeIsUp up -> timeIsUp(register, up.id());
-            case Sessions.Ended ended -> ended(register, ended.id());
+            case Sessions.Ended ended -> ended(register, ended);
             case Sessions.Gone gone -> gone(register, gone);
         };
     }
@@ -254,13 +262,15 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
         Map<SessionId, ActorRef<Session.Command>> visible = new LinkedHashMap<>();
         selection.visible(register, list.caller()).forEach(entry -> visible.put(entry.id(), children.of(entry.id())));
         context.spawnAnonymous(Gathering.create(
-                visible, (views, silent) -> list.replyTo().tell(new Sessions.ListReply.Listed(views, silent))));
+                visible,
+                (views, silent) ->
+                        list.replyTo().tell(new Sessions.ListReply.Listed(views, silent, lasting.totals.now()))));
         return Effect().noReply();
     }
 
     private ReplyEffect<SessionsEvent, Register> inspect(Register register, Sessions.Inspect inspect) {
         selection
-                .toSee(register, inspect.caller(), inspect.selector(), inspect)
+                .toSee(register, inspect.caller(), inspect.selector(), chronicle.heard(register, inspect))
                 .map(Register.Entry::id)
                 .ifPresent(id ->
                         context.spawnAnonymous(Gathering.create(Map.of(id, children.of(id)), (views, silent) -> {
@@ -287,16 +297,27 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
         }
         // If it cannot be recorded, the restart of this actor finds the deadline passed and tries again.
         return journaling
-                .persist(List.of(new Expired(id)))
-                .thenRun(after -> children.follow(after.entry(id)))
+                .persist(List.of(new Expired(id)), reason -> chronicle.failed(Operation.EXPIRE, id, reason))
+                .thenRun(after -> {
+                    chronicle.expired(id);
+                    children.follow(after.entry(id));
+                })
                 .thenNoReply();
     }
 
-    private ReplyEffect<SessionsEvent, Register> ended(Register register, SessionId id) {
-        EffectBuilder<SessionsEvent, Register> recorded = register.sessions().containsKey(id)
-                ? journaling.persist(List.of(new Closed(id)))
-                : Effect().none();
-        return recorded.thenRun(_ -> children.stop(id)).thenNoReply();
+    private ReplyEffect<SessionsEvent, Register> ended(Register register, Sessions.Ended ended) {
+        SessionId id = ended.id();
+        if (!register.sessions().containsKey(id)) {
+            children.stop(id);
+            return Effect().noReply();
+        }
+        return journaling
+                .persist(List.of(new Closed(id)), reason -> chronicle.failed(Operation.CLOSE, id, reason))
+                .thenRun(_ -> {
+                    chronicle.closed(id, ended.by());
+                    children.stop(id);
+                })
+                .thenNoReply();
     }
 
     private ReplyEffect<SessionsEvent, Register> gone(Register register, Sessions.Gone gone) {

@@ -9,6 +9,7 @@ import io.gpuslice.actors.ingress.IngressSettings;
 import io.gpuslice.actors.page.MemfdPages;
 import io.gpuslice.actors.process.PidWatcher;
 import io.gpuslice.actors.process.Processes;
+import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.config.Settings;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -78,6 +79,7 @@ public final class Supervisor {
     private final EventLoop loop;
     private final Processes processes;
     private final CallHandlers handlers;
+    private final Telemetry telemetry;
     private final CompletableFuture<Path> ready;
     private final ActorRef<Devices.Command> devices;
     private final ActorRef<Sessions.Command> sessions;
@@ -91,6 +93,7 @@ public final class Supervisor {
             Processes processes,
             ProcessTable table,
             CallHandlers handlers,
+            Telemetry telemetry,
             CompletableFuture<Path> ready) {
         this.context = context;
         this.settings = settings;
@@ -98,13 +101,14 @@ public final class Supervisor {
         this.loop = loop;
         this.processes = processes;
         this.handlers = handlers;
+        this.telemetry = telemetry;
         this.ready = ready;
         devices = context.spawn(steady(Devices.create(settings.devices())), "devices");
         ActorRef<PidWatcher.Command> pidWatcher =
                 context.spawn(steady(PidWatcher.create(loop, processes::open)), "pid-watcher");
         SecureRandom random = new SecureRandom();
         Executor blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
-        Ports ports = new Ports(new MemfdPages(random), table, Clock.system(), random, blocking, pidWatcher);
+        Ports ports = new Ports(new MemfdPages(random), table, Clock.system(), random, blocking, pidWatcher, telemetry);
         int snapshotEvery = settings.journal().snapshotEvery();
         Session.Settings each = new Session.Settings(
                 Journal.fast(snapshotEvery),
@@ -129,6 +133,7 @@ public final class Supervisor {
      * @param state the directory that the configured journals are in
      * @param uid the daemon's own
      * @param loop must outlive the actor system
+     * @param telemetry hears of everything that is decided
      * @param ready is completed once: with the socket when the daemon listens, or with a {@link StartException}
      */
     public static Behavior<Command> create(
@@ -137,12 +142,22 @@ public final class Supervisor {
             int uid,
             EventLoop loop,
             CallHandlers handlers,
+            Telemetry telemetry,
             CompletableFuture<Path> ready) {
         return Behaviors.setup(context -> {
             try {
                 Processes processes = Processes.ofThisMachine();
                 Supervisor supervisor = new Supervisor(
-                        context, settings, state, uid, loop, processes, new ProcfsTable(processes), handlers, ready);
+                        context,
+                        settings,
+                        state,
+                        uid,
+                        loop,
+                        processes,
+                        new ProcfsTable(processes),
+                        handlers,
+                        telemetry,
+                        ready);
                 return Behaviors.receive(Command.class)
                         .onAnyMessage(supervisor::on)
                         .build();
@@ -177,6 +192,7 @@ public final class Supervisor {
                         processes,
                         sessions,
                         calls,
+                        telemetry,
                         context.messageAdapter(Ingress.Listening.class, Listens::new))),
                 "ingress");
     }

@@ -33,7 +33,7 @@ final class Views {
                 .sum();
     }
 
-    static SessionView of(Session.Terms terms, Books books, MemberPages pages, Clock clock) {
+    static SessionView of(Session.Terms terms, Books books, MemberPages pages, Clock clock, List<Refusal> refusals) {
         Status status = Status.of(books.ledger(), pages);
         // An allocation that backs off stands above its charge for an instant; a forged page does so twice.
         Status again = status.members().stream().anyMatch(member -> member.page() == PageHealth.SUSPECT)
@@ -60,7 +60,8 @@ final class Views {
                 status.devices().stream().map(Views::use).toList(),
                 List.copyOf(members),
                 books.reclaimed(),
-                counters);
+                counters,
+                refusals);
     }
 
     private static PageHealth settled(Status.MemberUse use, Status again) {
@@ -71,7 +72,15 @@ final class Views {
 
     private static MemberView member(Status.MemberUse use, PageHealth health, Books books) {
         Admitted who = Objects.requireNonNull(books.admitted().get(use.process()), "journaled with its joining");
-        return new MemberView(use.process(), who.uid(), who.command(), who.at(), used(use), charge(use), state(health));
+        return new MemberView(
+                use.process(),
+                who.uid(),
+                who.command(),
+                who.at(),
+                used(use),
+                charge(use),
+                state(health),
+                use.devices().stream().map(Views::use).toList());
     }
 
     private static MemberView.PageState state(PageHealth health) {

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -57,14 +58,16 @@ final class Vigil {
     }
 
     private final SessionId session;
+    private final SessionChronicle chronicle;
     private final Set<ProcessId> others = new HashSet<>();
     private final List<Sessions.Remove> removals = new ArrayList<>();
     private final Set<Integer> removers = new HashSet<>();
     private boolean removing;
     private ProcessTable.Urgency urgency = ProcessTable.Urgency.ASK;
 
-    Vigil(SessionId session) {
+    Vigil(SessionId session, SessionChronicle chronicle) {
         this.session = session;
+        this.chronicle = chronicle;
     }
 
     /** The process keeps the session alive, member or not. */
@@ -114,7 +117,7 @@ final class Vigil {
             }
             case Scan.ForRemoval(Sessions.Remove request) -> {
                 if (!alive.isEmpty() && !request.force()) {
-                    request.replyTo().tell(busy(alive));
+                    refuse(request, alive);
                     yield new Next.Wait(List.of());
                 }
                 removals.add(request);
@@ -135,13 +138,12 @@ final class Vigil {
                 List.copyOf(alive), urgency, urgency == ProcessTable.Urgency.ASK ? Timer.KILL : Timer.GIVE_UP);
     }
 
-    private Sessions.RemoveReply busy(Set<ProcessId> alive) {
-        return new Sessions.RemoveReply.Busy(
-                session,
-                List.copyOf(alive),
-                "session " + session + " has " + alive.size() + " living process"
-                        + (alive.size() == 1 ? "" : "es") + " (" + pids(alive)
-                        + "): let them end first, or end them with `gpuslice rm --force " + session + "`");
+    private void refuse(Sessions.Remove request, Set<ProcessId> alive) {
+        String text = "session " + session + " has " + alive.size() + " living process"
+                + (alive.size() == 1 ? "" : "es") + " (" + pids(alive)
+                + "): let them end first, or end them with `gpuslice rm --force " + session + "`";
+        chronicle.notRemoved(request, ErrorCode.FORBIDDEN, text);
+        request.replyTo().tell(new Sessions.RemoveReply.Busy(session, List.copyOf(alive), text));
     }
 
     private static String pids(Set<ProcessId> processes) {
@@ -150,11 +152,18 @@ final class Vigil {
 
     /** Those who wait for the end hear that it takes longer; it still comes. */
     void giveUp() {
-        removals.forEach(request -> request.refuse(
-                ErrorCode.INTERNAL,
-                "session " + session + " still has processes that SIGKILL has not ended yet (" + pids(others)
-                        + "); their charges count until they are dead, and then the session closes by itself"));
+        String text = "session " + session + " still has processes that SIGKILL has not ended yet (" + pids(others)
+                + "); their charges count until they are dead, and then the session closes by itself";
+        removals.forEach(request -> {
+            chronicle.notRemoved(request, ErrorCode.INTERNAL, text);
+            request.refuse(ErrorCode.INTERNAL, text);
+        });
         removals.clear();
+    }
+
+    /** Who asked for the end first, of those that wait for it. */
+    Optional<Caller> remover() {
+        return removals.stream().findFirst().map(Sessions.Remove::caller);
     }
 
     /** Those who wait for the end hear that it has come. */

@@ -4,8 +4,6 @@ package io.gpuslice.actors;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuslice.actors.Sessions.FindReply;
-import io.gpuslice.domain.ImageId;
-import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.ErrorCode;
 import java.util.ArrayList;
@@ -17,7 +15,7 @@ import org.junit.jupiter.api.Test;
 
 class BacklogTest {
 
-    private final Backlog<Sessions.Command> backlog = new Backlog<>(Sessions.Command.class);
+    private final Backlog<Sessions.Command> backlog = new Backlog<>(Sessions.Command.class, request -> request);
     private final List<Sessions.Command> stashed = new ArrayList<>();
     private final BehaviorTestKit<Sessions.Command> actor =
             BehaviorTestKit.create(Behaviors.intercept(() -> backlog, Behaviors.receiveMessage(command -> {
@@ -64,30 +62,6 @@ class BacklogTest {
         actor.run(new Sessions.Restored(new SessionId("a")));
 
         assertThat(stashed).hasSize(Backlog.BOUND + 1);
-    }
-
-    @Test
-    void aFloodOfFreesFillsNothingAndTakesNobodysPlace() {
-        Backlog<Session.Command> ofSession = new Backlog<>(Session.Command.class);
-        List<Session.Command> waiting = new ArrayList<>();
-        BehaviorTestKit<Session.Command> session =
-                BehaviorTestKit.create(Behaviors.intercept(() -> ofSession, Behaviors.receiveMessage(command -> {
-                    waiting.add(command);
-                    return Behaviors.same();
-                })));
-        ProcessId process = new ProcessId("boot", 100, 7);
-        Session.Freed freed = new Session.Freed(process, new ImageId("00"), 0, 4096, 0x7000);
-
-        for (int i = 0; i < 2 * Backlog.BOUND; i++) {
-            session.run(freed);
-        }
-        session.run(new Session.Died(process));
-
-        assertThat(waiting).hasSize(Backlog.BOUND + 1).endsWith(new Session.Died(process));
-        assertThat(session.getAllLogEntries()).hasSize(1);
-        ofSession.taken(freed);
-        session.run(freed);
-        assertThat(waiting).hasSize(Backlog.BOUND + 2);
     }
 
     private Sessions.Find find() {

@@ -14,71 +14,22 @@ import io.gpuslice.actors.SessionEvent.Booked;
 import io.gpuslice.actors.SessionEvent.SlotTaken;
 import io.gpuslice.actors.World.TestPage;
 import io.gpuslice.actors.process.Peer;
-import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.LedgerEvent;
 import io.gpuslice.domain.Limits;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
-import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
-import java.util.Set;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
-import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class SessionTest {
-
-    private static final String TOKEN = "the token";
-    private static final String SLOT = "session-0";
-    private static final Duration GRACE = Duration.ofMillis(100);
-    private static final Duration ROUND = Duration.ofMillis(20);
-    private static final Duration FOR_EVER = Duration.ofDays(1);
-
-    private static ActorTestKit kit;
-    private static PersistenceTestKit journal;
-
-    private final List<ActorRef<Session.Command>> spawned = new ArrayList<>();
-    private World world;
-    private TestProbe<Sessions.Command> sessions;
-
-    @BeforeAll
-    static void start() {
-        kit = ActorTestKit.create(World.config());
-        journal = PersistenceTestKit.create(kit.system());
-    }
-
-    @AfterAll
-    static void stop() {
-        kit.shutdownTestKit();
-    }
-
-    @BeforeEach
-    void clear() {
-        journal.clearAll();
-        journal.resetPolicy();
-        world = new World(kit);
-        sessions = kit.createTestProbe(Sessions.Command.class);
-    }
-
-    @AfterEach
-    void end() {
-        spawned.forEach(kit::stop);
-    }
+class SessionTest extends SessionFixture {
 
     // ---------------------------------------------------------------- memory
 
@@ -372,7 +323,7 @@ class SessionTest {
         charge(session, process, World.image(1), 8 * MIB);
         assertThat(page.isGated()).isFalse();
 
-        page.used[0] = 9 * MIB;
+        page.used[0] = 60 * MIB;
         await().until(page::isGated);
         assertThat(page.charge()).isEqualTo(8 * MIB);
         assertThat(charge(session, process, World.image(1), MIB)).isInstanceOf(ChargeReply.Granted.class);
@@ -548,6 +499,64 @@ class SessionTest {
         assertThat(page.isGated()).isTrue();
     }
 
+    @Test
+    void underALoweredLimitMemoryIsGrantedAgainWhenEnoughIsFreedAndThePageIsFree() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = fill(session, World.image(1), 20 * MIB);
+        TestPage page = world.memory.last();
+        session.tell(new Session.Follow(terms("a", 10 * MIB)));
+
+        assertThat(charge(session, process, World.image(1), MIB))
+                .isEqualTo(new ChargeReply.Denied(1, 0, ErrorCode.QUOTA_EXCEEDED, MIB, 20 * MIB, 10 * MIB));
+        assertThat(page.charge()).isEqualTo(20 * MIB);
+        page.used[0] = 5 * MIB;
+
+        assertThat(charge(session, process, World.image(1), MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 6 * MIB));
+        assertThat(page.isGated()).isFalse();
+    }
+
+    @Test
+    void aRaisedLimitFreesThePagesAndIsThereAtOnce() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = fill(session, World.image(1), 20 * MIB);
+        TestPage page = world.memory.last();
+        session.tell(new Session.Follow(terms("a", 10 * MIB)));
+        describe(session);
+        assertThat(page.isGated()).isTrue();
+
+        session.tell(new Session.Follow(terms("a", 30 * MIB)));
+
+        assertThat(charge(session, process, World.image(1), 10 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(page.isGated()).isFalse();
+        assertThat(page.charge()).isEqualTo(30 * MIB);
+        assertThat(charge(session, process, World.image(1), 11 * MIB)).isInstanceOf(ChargeReply.Denied.class);
+    }
+
+    @Test
+    void aRaisedLimitIsOfNoUseToAnExpiredSession() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = fill(session, World.image(1), 20 * MIB);
+
+        session.tell(new Session.Follow(expired(terms("a", 128 * MIB))));
+
+        assertThat(charge(session, process, World.image(1), 1))
+                .isEqualTo(new ChargeReply.Denied(1, 0, ErrorCode.SESSION_EXPIRED, 1, 20 * MIB, 128 * MIB));
+        assertThat(world.memory.last().isGated()).isTrue();
+    }
+
+    @Test
+    void aStrictSessionStaysGatedWhateverIsDoneToIt() {
+        ActorRef<Session.Command> session = open(strict(terms("a", 64 * MIB)));
+        fill(session, World.image(1), 20 * MIB);
+        TestPage page = world.memory.last();
+
+        session.tell(new Session.Follow(strict(terms("a", 10 * MIB))));
+        session.tell(new Session.Follow(strict(terms("a", 64 * MIB))));
+
+        describe(session);
+        assertThat(page.isGated()).isTrue();
+    }
+
     // ------------------------------------------------------------------- end
 
     @Test
@@ -564,7 +573,7 @@ class SessionTest {
         sessions.expectNoMessage(GRACE.multipliedBy(5));
         world.kill(leader);
 
-        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));
     }
 
     @Test
@@ -576,7 +585,7 @@ class SessionTest {
 
         world.kill(leader);
 
-        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));
     }
 
     @Test
@@ -604,7 +613,42 @@ class SessionTest {
         sessions.expectNoMessage(GRACE.multipliedBy(5));
         world.kill(child);
 
-        sessions.expectMessage(new Sessions.Ended(new SessionId("a")));
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));
+    }
+
+    @Test
+    void aLeaderThatForksTwiceAndDiesLeavesASessionThatLivesAsLongAsItsDaemon() {
+        ProcessId leader = world.process();
+        ActorRef<Session.Command> session = open(led(terms("a", 64 * MIB), leader));
+        ProcessId between = world.process();
+        ProcessId daemon = world.process();
+        world.table.environments.put(between, new SessionId("a"));
+        world.awaitWatched(leader);
+
+        world.kill(leader);
+        world.awaitWatched(between);
+        world.table.environments.put(daemon, new SessionId("a"));
+        world.kill(between);
+        world.awaitWatched(daemon);
+
+        TestPage page = join(session, daemon, World.image(1));
+        assertThat(charge(session, daemon, World.image(1), MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(page.charge()).isEqualTo(MIB);
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
+        world.kill(daemon);
+        sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));
+    }
+
+    @Test
+    void whoJoinsDuringTheGraceKeepsTheSession() {
+        ProcessId leader = world.process();
+        ActorRef<Session.Command> session = open(led(terms("a", 64 * MIB), leader));
+        world.awaitWatched(leader);
+
+        world.kill(leader);
+        join(session, world.process(), World.image(1));
+
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
     }
 
     @Test
@@ -664,119 +708,5 @@ class SessionTest {
                 reply -> reply.equals(new Sessions.RemoveReply.Removed(new SessionId("a")))
                         ? FishingOutcomes.complete()
                         : FishingOutcomes.continueAndIgnore());
-    }
-
-    // --------------------------------------------------------------- helpers
-
-    private ActorRef<Session.Command> open(Session.Terms terms) {
-        return openWithRounds(terms, FOR_EVER);
-    }
-
-    private ActorRef<Session.Command> openWithRounds(Session.Terms terms, Duration every) {
-        ActorRef<Session.Command> session = spawn(terms, every);
-        sessions.expectMessage(new Sessions.Restored(terms.id()));
-        return session;
-    }
-
-    private ActorRef<Session.Command> spawn(Session.Terms terms, Duration rounds) {
-        Session.Settings settings =
-                new Session.Settings(World.journal(), new Access(false, OWNER), GRACE, GRACE.multipliedBy(5), rounds);
-        ActorRef<Session.Command> session =
-                kit.spawn(Session.create(terms, world.ports(), settings, sessions.getRef()));
-        spawned.add(session);
-        return session;
-    }
-
-    private static Session.Terms terms(String id, long limit) {
-        return new Session.Terms(
-                new SessionId(id),
-                0,
-                "",
-                OWNER,
-                limit + "",
-                Limits.everywhere(limit),
-                Set.of(TokenHash.of(TOKEN)),
-                0,
-                Optional.empty(),
-                Instant.parse("2026-01-01T00:00:00Z"),
-                OptionalLong.empty(),
-                false);
-    }
-
-    private static Session.Terms keeping(Session.Terms terms) {
-        return with(terms, Abi.FLAG_KEEP, terms.leader(), false);
-    }
-
-    private static Session.Terms led(Session.Terms terms, ProcessId leader) {
-        return with(terms, terms.flags(), Optional.of(leader), false);
-    }
-
-    private static Session.Terms expired(Session.Terms terms) {
-        return with(terms, terms.flags(), terms.leader(), true);
-    }
-
-    private static Session.Terms with(Session.Terms terms, int flags, Optional<ProcessId> leader, boolean expired) {
-        return new Session.Terms(
-                terms.id(),
-                terms.slot(),
-                terms.name(),
-                terms.uid(),
-                terms.limit(),
-                terms.limits(),
-                terms.tokens(),
-                flags,
-                leader,
-                terms.created(),
-                terms.deadline(),
-                expired);
-    }
-
-    private HelloReply hello(
-            ActorRef<Session.Command> session, ProcessId process, ImageId image, String token, int uid) {
-        TestProbe<HelloReply> reply = kit.createTestProbe();
-        session.tell(new Session.Hello(new Peer(process, uid), token, image, List.of(DEVICE), reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private TestPage join(ActorRef<Session.Command> session, ProcessId process, ImageId image) {
-        assertThat(hello(session, process, image, TOKEN, OWNER)).isInstanceOf(HelloReply.Welcomed.class);
-        return world.memory.last();
-    }
-
-    /** A member that holds so much. */
-    private ProcessId fill(ActorRef<Session.Command> session, ImageId image, long bytes) {
-        ProcessId process = world.process();
-        TestPage page = join(session, process, image);
-        assertThat(charge(session, process, image, bytes)).isInstanceOf(ChargeReply.Granted.class);
-        page.used[0] = bytes;
-        return process;
-    }
-
-    private ChargeReply charge(ActorRef<Session.Command> session, ProcessId process, ImageId image, long bytes) {
-        TestProbe<ChargeReply> reply = kit.createTestProbe();
-        session.tell(new Session.Charge(process, image, 0, bytes, 1, reply.getRef()));
-        return reply.receiveMessage(Duration.ofSeconds(10));
-    }
-
-    private QueryReply status(ActorRef<Session.Command> session, ProcessId process) {
-        TestProbe<QueryReply> reply = kit.createTestProbe();
-        session.tell(new Session.Query(process, 1, reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private SessionView describe(ActorRef<Session.Command> session) {
-        TestProbe<SessionView> reply = kit.createTestProbe();
-        session.tell(new Session.Describe(reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private Sessions.RemoveReply remove(ActorRef<Session.Command> session, boolean force) {
-        TestProbe<Sessions.RemoveReply> reply = kit.createTestProbe();
-        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", force, reply.getRef())));
-        return reply.receiveMessage();
-    }
-
-    private static List<Object> journaled() {
-        return journal.persistedInStorage(SLOT);
     }
 }

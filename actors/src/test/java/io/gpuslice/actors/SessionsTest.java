@@ -2,76 +2,27 @@
 package io.gpuslice.actors;
 
 import static io.gpuslice.actors.World.MIB;
-import static io.gpuslice.actors.World.OWNER;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.gpuslice.actors.Sessions.FindReply;
 import io.gpuslice.actors.Sessions.InspectReply;
-import io.gpuslice.actors.Sessions.ListReply;
 import io.gpuslice.actors.Sessions.OpenReply;
 import io.gpuslice.actors.Sessions.RemoveReply;
 import io.gpuslice.actors.Sessions.UpdateReply;
-import io.gpuslice.actors.device.Devices;
-import io.gpuslice.actors.process.Peer;
-import io.gpuslice.config.LimitSpec;
-import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalLong;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
-import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class SessionsTest {
-
-    private static final String LIST = "sessions";
-    private static final Caller US = new Caller(1, OWNER, false);
-    private static final Caller STRANGER = new Caller(2, OWNER + 1, false);
-
-    private static ActorTestKit kit;
-    private static PersistenceTestKit journal;
-
-    private final List<ActorRef<?>> spawned = new ArrayList<>();
-    private World world;
-    private TestProbe<Sessions.Start> start;
-
-    @BeforeAll
-    static void start() {
-        kit = ActorTestKit.create(World.config());
-        journal = PersistenceTestKit.create(kit.system());
-    }
-
-    @AfterAll
-    static void stop() {
-        kit.shutdownTestKit();
-    }
-
-    @BeforeEach
-    void clear() {
-        journal.clearAll();
-        journal.resetPolicy();
-        world = new World(kit);
-        start = kit.createTestProbe(Sessions.Start.class);
-    }
-
-    @AfterEach
-    void end() {
-        spawned.forEach(kit::stop);
-    }
+class SessionsTest extends SessionsFixture {
 
     // ------------------------------------------------------------------ open
 
@@ -101,6 +52,19 @@ class SessionsTest {
                     assertThat(refused.text()).contains("8 potatoes").contains("8GB");
                 });
         assertThat(journal.persistedInStorage(LIST)).hasSize(1);
+    }
+
+    @Test
+    void aNameThatAnotherSessionHasIsAllowedWithAWarning() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened one = openNamed(sessions, "train");
+
+        assertThat(one.warning()).isEmpty();
+        assertThat(openNamed(sessions, "train").warning())
+                .isEqualTo("another session is called train (" + one.id() + "): use the id");
+        assertThat(openNamed(sessions, "train").warning()).isEqualTo("2 other sessions are called train: use the id");
+        assertThat(openNamed(sessions, "").warning()).isEmpty();
+        assertThat(openNamed(sessions, "").warning()).isEmpty();
     }
 
     @Test
@@ -203,10 +167,9 @@ class SessionsTest {
     @Test
     void aSelectorThatMayBeTwoSessionsIsRefusedWithBoth() {
         ActorRef<Sessions.Command> sessions = begin();
-        OpenReply.Opened one = open(sessions, "64MB");
-        OpenReply.Opened other = open(sessions, "64MB");
+        OpenReply.Opened one = openNamed(sessions, "train");
+        OpenReply.Opened other = openNamed(sessions, "train");
 
-        // Both have the name that the helper gives.
         assertThat(inspect(sessions, US, "train"))
                 .isInstanceOfSatisfying(
                         InspectReply.Refused.class,
@@ -306,6 +269,20 @@ class SessionsTest {
     }
 
     @Test
+    void whoJoinsAnExpiredSessionIsTold() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMillis(50), Abi.FLAG_KEEP));
+        world.clock.pass(Duration.ofMillis(50));
+        await().until(() -> inspected(sessions, opened.id()).state() == SessionState.EXPIRED);
+        TestProbe<OpenReply> reply = kit.createTestProbe();
+
+        sessions.tell(new Sessions.Join(US, opened.id().text(), reply.getRef()));
+
+        assertThat(reply.expectMessageClass(OpenReply.Opened.class).warning())
+                .contains(opened.id() + " has expired", "gpuslice update");
+    }
+
+    @Test
     void aTtlGoesOnOverARestart() {
         ActorRef<Sessions.Command> sessions = begin();
         OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(10), 0));
@@ -398,84 +375,5 @@ class SessionsTest {
 
         assertThat(reply.expectMessageClass(RemoveReply.Refused.class).code()).isEqualTo(ErrorCode.FORBIDDEN);
         assertThat(list(sessions, US)).hasSize(1);
-    }
-
-    // --------------------------------------------------------------- helpers
-
-    private ActorRef<Sessions.Command> begin() {
-        ActorRef<Sessions.Command> sessions = spawn("state", false);
-        start.expectMessage(new Sessions.Start.Ready(0));
-        return sessions;
-    }
-
-    private ActorRef<Sessions.Command> spawn(String state, boolean begun) {
-        Session.Settings each = new Session.Settings(
-                World.journal(),
-                new Access(false, OWNER),
-                Duration.ofMillis(20),
-                Duration.ofMillis(100),
-                Duration.ofDays(1));
-        Sessions.Settings settings = new Sessions.Settings(World.journal(), state, begun, 8, each);
-        ActorRef<Devices.Command> devices = kit.spawn(
-                Devices.create(List.of(new LimitSpec.Device(0, World.DEVICE.toString(), OptionalLong.of(1024 * MIB)))));
-        ActorRef<Sessions.Command> sessions =
-                kit.spawn(Sessions.create(world.ports(), settings, devices, start.getRef()));
-        spawned.add(sessions);
-        spawned.add(devices);
-        return sessions;
-    }
-
-    private OpenReply tryOpen(
-            ActorRef<Sessions.Command> sessions, Caller caller, String limit, Duration ttl, int flags) {
-        TestProbe<OpenReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.Open(caller, limit, "train", ttl, flags, Optional.empty(), reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private static OpenReply.Opened opened(OpenReply reply) {
-        assertThat(reply).isInstanceOf(OpenReply.Opened.class);
-        return (OpenReply.Opened) reply;
-    }
-
-    private OpenReply.Opened open(ActorRef<Sessions.Command> sessions, String limit) {
-        return opened(tryOpen(sessions, US, limit, Duration.ZERO, 0));
-    }
-
-    private FindReply find(ActorRef<Sessions.Command> sessions, SessionId id) {
-        TestProbe<FindReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.Find(id, reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private Session.HelloReply hello(ActorRef<Sessions.Command> sessions, SessionId id, String token) {
-        FindReply found = find(sessions, id);
-        assertThat(found).isInstanceOf(FindReply.Found.class);
-        ProcessId process = world.process();
-        TestProbe<Session.HelloReply> reply = kit.createTestProbe();
-        ((FindReply.Found) found)
-                .session()
-                .tell(new Session.Hello(
-                        new Peer(process, OWNER), token, World.image(1), List.of(World.DEVICE), reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private List<SessionView> list(ActorRef<Sessions.Command> sessions, Caller caller) {
-        TestProbe<ListReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.ListAll(caller, reply.getRef()));
-        ListReply.Listed listed = reply.expectMessageClass(ListReply.Listed.class);
-        assertThat(listed.silent()).isEmpty();
-        return listed.sessions();
-    }
-
-    private InspectReply inspect(ActorRef<Sessions.Command> sessions, Caller caller, String selector) {
-        TestProbe<InspectReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.Inspect(caller, selector, reply.getRef()));
-        return reply.receiveMessage();
-    }
-
-    private SessionView inspected(ActorRef<Sessions.Command> sessions, SessionId id) {
-        InspectReply reply = inspect(sessions, US, id.text());
-        assertThat(reply).isInstanceOf(InspectReply.Seen.class);
-        return ((InspectReply.Seen) reply).session();
     }
 }

@@ -9,6 +9,8 @@ import io.gpuslice.actors.page.PageCounters;
 import io.gpuslice.actors.page.PageSnapshot;
 import io.gpuslice.actors.page.Pages;
 import io.gpuslice.actors.process.PidWatcher;
+import io.gpuslice.actors.telemetry.Occurrence;
+import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.PageIdentity;
@@ -64,6 +66,7 @@ final class World {
     final Memory memory = new Memory();
     final TestClock clock = new TestClock();
     final Blocking blocking = new Blocking();
+    final RecordingTelemetry telemetry = new RecordingTelemetry();
 
     private final Map<ProcessId, Set<ActorRef<PidWatcher.Died>>> watches = new ConcurrentHashMap<>();
     private int pids = 100;
@@ -84,7 +87,7 @@ final class World {
 
     /** What sessions see of this world. */
     Ports ports() {
-        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher);
+        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher, telemetry);
     }
 
     /** A process that lives. */
@@ -111,6 +114,25 @@ final class World {
     /** Waits until the process is watched. */
     void awaitWatched(ProcessId process) {
         await().until(() -> watches.containsKey(process));
+    }
+
+    /** What happened of these operations, in a few words each: who, on what, how much, and why not. */
+    List<String> said(Operation... operations) {
+        return telemetry.of(operations).stream().map(World::text).toList();
+    }
+
+    private static String text(Occurrence occurrence) {
+        return occurrence.operation()
+                + " " + occurrence.result()
+                + occurrence.session().map(id -> " session " + id).orElse("")
+                + " pid " + occurrence.pid() + " uid " + occurrence.uid()
+                + occurrence
+                        .device()
+                        .map(device -> " device " + (device.equals(DEVICE) ? "0" : "?"))
+                        .orElse("")
+                + " " + occurrence.bytes()
+                + occurrence.error().map(code -> " " + code).orElse("")
+                + (occurrence.detail().isEmpty() ? "" : ": " + occurrence.detail());
     }
 
     /** Work that may block: done at once, or when a test says so. */
@@ -151,6 +173,8 @@ final class World {
         final Map<ProcessId, SessionId> environments = new ConcurrentHashMap<>();
         final List<String> ended = Collections.synchronizedList(new ArrayList<>());
         final AtomicInteger looks = new AtomicInteger();
+        /** Whether no process can be told to end. */
+        volatile boolean isImmune;
         /** How many scans fail. */
         final AtomicInteger failures = new AtomicInteger();
 
@@ -182,7 +206,10 @@ final class World {
         }
 
         @Override
-        public void end(ProcessId process, Urgency urgency) {
+        public void end(ProcessId process, Urgency urgency) throws IOException {
+            if (isImmune) {
+                throw new IOException("not permitted");
+            }
             ended.add(urgency + " " + process);
         }
     }
@@ -221,6 +248,7 @@ final class World {
         final long[] words;
         final long[] used;
         volatile boolean isClosed;
+        volatile PageCounters counters = new PageCounters(5, 3, 1);
         private final int number;
 
         TestPage(int number, int devices) {
@@ -269,7 +297,7 @@ final class World {
 
         @Override
         public PageCounters counters() {
-            return new PageCounters(5, 3, 1);
+            return counters;
         }
 
         @Override

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** The verbs about gpuslice itself: version and info. */
+/** The verbs about gpuslice itself and the machine: version, info and devices. */
 final class AboutVerbs {
     /** Of this build; its jar knows. */
     static final String VERSION = Optional.ofNullable(
@@ -50,6 +50,25 @@ final class AboutVerbs {
         Failure none = daemons.none();
         context.say(output.quiet() ? String.valueOf(none.getMessage()) : none.forPeople());
         return 1;
+    }
+
+    int devices(OutputOptions output) throws Failure {
+        try (Connection connection = daemons.require()) {
+            Json answer = new Calls(connection, context.operatorToken()).get("/devices");
+            List<Json> devices = answer.objects("devices");
+            if (answer.has("problem")) {
+                context.say("the GPUs cannot be told: " + answer.text("problem", "")
+                        + "\n  name them to the daemon: GPUSLICE_DEVICES=UUID=SIZE,… or the setting `devices`");
+            }
+            if (output.json()) {
+                context.out().println(Json.pretty(devices));
+            } else if (output.quiet()) {
+                devices.forEach(device -> context.out().println(device.text("uuid", "?")));
+            } else {
+                context.out().print(DeviceText.table(devices).styled(context.colourOnOut()));
+            }
+            return 0;
+        }
     }
 
     /** The daemon's part; what is known without it is printed also if it fails. */

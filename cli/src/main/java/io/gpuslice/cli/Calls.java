@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The daemon's requests and answers in JSON: the same that HTTP has, over the socket. */
 final class Calls {
+    private static final Json NOTHING = new Json(Map.of());
+
     private final Connection connection;
     private final String operatorToken;
 
@@ -29,11 +31,15 @@ final class Calls {
      * @throws Failure with the daemon's own words, if it refuses
      */
     Json get(String path) throws Failure {
-        return call("GET", path);
+        return call("GET", path, NOTHING);
     }
 
     Json delete(String path) throws Failure {
-        return call("DELETE", path);
+        return call("DELETE", path, NOTHING);
+    }
+
+    Json patch(String path, Json body) throws Failure {
+        return call("PATCH", path, body);
     }
 
     /** The path of one session. */
@@ -71,12 +77,15 @@ final class Calls {
         return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
-    private Json call(String method, String path) throws Failure {
+    private Json call(String method, String path, Json sent) throws Failure {
         Map<String, @Nullable Object> request = new LinkedHashMap<>();
         request.put("method", method);
         request.put("path", path);
         if (!operatorToken.isEmpty()) {
             request.put("token", operatorToken);
+        }
+        if (!sent.members().isEmpty()) {
+            request.put("body", sent);
         }
         if (!(connection.ask(new Frame.Call(new Json(request).compact())) instanceof Frame.Reply(String text))) {
             throw connection.senseless("not a REPLY");
@@ -90,7 +99,7 @@ final class Calls {
                                         "detail",
                                         body.text(
                                                 "title", "the daemon refused with status " + reply.number("status", 0)))
-                                + (body.has("code") ? " (" + body.text("code", "") + ")" : ""),
+                                + (body.has("error_code") ? " (" + body.text("error_code", "") + ")" : ""),
                         "");
             }
             return body;

@@ -88,16 +88,23 @@ final class Connection implements AutoCloseable {
         } catch (SocketTimeoutException e) {
             throw new Failure(
                     daemon() + " did not answer " + request.type() + " within " + patience.toMillis() / 1000.0 + " s",
-                    "it may be stopped or overloaded: look at its process" + andItsLog() + ", then try again");
+                    "it may be stopped or overloaded: look at its process" + andItsLog() + thenTryAgain(request));
         } catch (EOFException e) {
             throw new Failure(
                     daemon() + " closed the connection without an answer",
-                    "it may just be ending: look at its process" + andItsLog() + ", then try again");
+                    "it may just be ending: look at its process" + andItsLog() + thenTryAgain(request));
         } catch (IOException e) {
             throw new Failure(
                     "the connection to " + daemon() + " broke: " + e.getMessage(),
-                    "look at its process" + andItsLog() + ", then try again");
+                    "look at its process" + andItsLog() + thenTryAgain(request));
         }
+    }
+
+    /** All else may be asked twice; and a session with a leader ends with it, which is us. */
+    private static String thenTryAgain(Frame request) {
+        return request instanceof Frame.Open open && (open.flags() & Abi.FLAG_NO_LEADER) != 0
+                ? "; the session may have been opened all the same, and then stays: look with `gpuslice ps` before you try again"
+                : ", then try again";
     }
 
     /** For an answer that is none to what was asked. */

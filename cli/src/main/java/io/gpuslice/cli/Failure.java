@@ -46,16 +46,16 @@ final class Failure extends Exception {
     }
 
     /**
-     * As the shell and docker have it.
+     * The process's.
      *
      * @param becomesProgram whether the verb's other exit codes are the program's
      */
     int exitCode(boolean becomesProgram) {
         return switch (kind) {
-            case OURS -> becomesProgram ? 125 : 1;
-            case USAGE -> becomesProgram ? 125 : 2;
-            case NOT_EXECUTABLE -> 126;
-            case NOT_FOUND -> 127;
+            case OURS -> becomesProgram ? ExitCode.NO_PROGRAM : ExitCode.FAILED;
+            case USAGE -> becomesProgram ? ExitCode.NO_PROGRAM : ExitCode.USAGE;
+            case NOT_EXECUTABLE -> ExitCode.NOT_EXECUTABLE;
+            case NOT_FOUND -> ExitCode.NOT_FOUND;
         };
     }
 }

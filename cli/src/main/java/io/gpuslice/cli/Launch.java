@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /**
  * The verbs that become a program: run and exec. All that can be refused is refused before the session is opened;
@@ -44,7 +45,8 @@ final class Launch {
         Program program = Program.find(context, command);
         boolean preload = admit(program);
         try (Connection connection = daemons.findOrStart()) {
-            List<String> devices = devices(connection);
+            List<LimitSpec.Device> devices = devices(connection);
+            warnOfNothingOn(devices, request.frame().limit());
             return become(program, preload, connection, request.send(connection), devices);
         }
     }
@@ -61,13 +63,20 @@ final class Launch {
         Program program = Program.find(context, command);
         boolean preload = admit(program);
         try (Connection connection = daemons.findOrRevive()) {
-            List<String> devices = devices(connection);
+            List<LimitSpec.Device> devices = devices(connection);
             OpenRequest.Session session = OpenRequest.join(connection, context.operatorToken(), selector);
             if (context.session().isPresent() && !context.session().get().equals(session.id())) {
                 throw new Failure(
                         "session " + session.id() + " is not the one that this is inside of ("
                                 + context.session().get() + ")",
                         "a program cannot leave its session; do it from outside");
+            }
+            if (!devices.isEmpty()) {
+                warnOfNothingOn(
+                        devices,
+                        new Calls(connection, context.operatorToken())
+                                .get(Calls.session(session.id()))
+                                .text("limit", ""));
             }
             return become(program, preload, connection, session, devices);
         }
@@ -88,7 +97,11 @@ final class Launch {
     }
 
     private int become(
-            Program program, boolean preload, Connection connection, OpenRequest.Session session, List<String> devices)
+            Program program,
+            boolean preload,
+            Connection connection,
+            OpenRequest.Session session,
+            List<LimitSpec.Device> devices)
             throws Failure {
         if (!quiet) {
             session.warning().ifPresent(context::say);
@@ -98,7 +111,9 @@ final class Launch {
                 .with("GPUSLICE_IPC_SOCK", connection.path().toString())
                 .with("GPUSLICE_IPC_TOKEN", session.token());
         if (!devices.isEmpty()) {
-            environ = environ.with("CUDA_VISIBLE_DEVICES", String.join(",", devices));
+            environ = environ.with(
+                    "CUDA_VISIBLE_DEVICES",
+                    devices.stream().map(LimitSpec.Device::uuid).collect(Collectors.joining(",")));
         }
         if (preload) {
             environ = Preload.in(
@@ -122,8 +137,8 @@ final class Launch {
         }
     }
 
-    /** UUIDs, which mean the same device whatever else renumbers them. */
-    private List<String> devices(Connection connection) throws Failure {
+    /** Those of --gpus. The program gets their UUIDs, which mean the same device whatever else renumbers them. */
+    private List<LimitSpec.Device> devices(Connection connection) throws Failure {
         if (gpus.isEmpty()) {
             return List.of();
         }
@@ -132,14 +147,33 @@ final class Launch {
                         .map(device -> new LimitSpec.Device(
                                 (int) device.number("index", -1), device.text("uuid", ""), OptionalLong.empty()))
                         .toList();
-        List<String> uuids = new ArrayList<>();
+        List<LimitSpec.Device> chosen = new ArrayList<>();
         for (String gpu : gpus) {
             try {
-                uuids.add(LimitSpec.Selector.parse(gpu).in(here).uuid());
+                chosen.add(LimitSpec.Selector.parse(gpu).in(here));
             } catch (InvalidValueException e) {
-                throw new Failure(Failure.Kind.USAGE, "--gpus: " + e.getMessage(), "`gpuslice info` lists the devices");
+                throw new Failure(Failure.Kind.USAGE, "--gpus: " + e.getMessage(), "`gpuslice devices` lists them");
             }
         }
-        return uuids;
+        return chosen;
+    }
+
+    /** A device that a limit does not name has none of it: seen by the program, and refused at the first allocation. */
+    private void warnOfNothingOn(List<LimitSpec.Device> devices, String limit) {
+        if (quiet || devices.isEmpty()) {
+            return;
+        }
+        try {
+            LimitSpec spec = LimitSpec.parse(limit);
+            for (LimitSpec.Device device : devices) {
+                if (spec.everywhere().isEmpty()
+                        && spec.perDevice().keySet().stream().noneMatch(selector -> selector.matches(device))) {
+                    context.say("--gpus shows device " + device + ", and the limit of " + limit
+                            + " leaves nothing there: every allocation on it will be refused");
+                }
+            }
+        } catch (InvalidValueException e) {
+            // A newer daemon's way to write a limit: no reason not to start.
+        }
     }
 }

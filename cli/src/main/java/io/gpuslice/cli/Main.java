@@ -23,9 +23,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
 
 /** {@code gpuslice}: reads the command line, and turns what went wrong into a message and an exit code. */
 public final class Main {
-    /** What a shell says of a program that SIGPIPE has ended. */
-    private static final int ENDED_BY_SIGPIPE = 128 + 13;
-
     private final PrintStream out;
     private final StandardOutput behindOut;
     private final PrintStream err;
@@ -60,7 +57,7 @@ public final class Main {
                 if (behindOut.failure().isPresent()) {
                     throw behindOut.failure().get();
                 }
-                return behindOut.readerHasGone() ? ENDED_BY_SIGPIPE : status;
+                return behindOut.readerHasGone() ? ExitCode.READER_GONE : status;
             } catch (ParameterException e) {
                 throw usage(e);
             } catch (RuntimeException e) {

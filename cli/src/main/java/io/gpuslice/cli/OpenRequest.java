@@ -38,10 +38,7 @@ record OpenRequest(Frame.Open frame) {
         }
         try {
             LimitSpec.parse(options.limit().get());
-            Duration ttl = options.ttl().map(Durations::parse).orElse(Duration.ZERO);
-            if (options.ttl().isPresent() && ttl.toSeconds() == 0) {
-                throw new InvalidValueException("ttl \"" + options.ttl().get() + "\" is below 1s");
-            }
+            Duration ttl = options.ttl().map(OpenRequest::ttl).orElse(Duration.ZERO);
             return new OpenRequest(new Frame.Open(
                     context.operatorToken(),
                     options.limit().get(),
@@ -52,6 +49,23 @@ record OpenRequest(Frame.Open frame) {
             // Ours, which name the option; or the frame's own, for what does not fit into its fields.
             throw new Failure(Failure.Kind.USAGE, String.valueOf(e.getMessage()), "");
         }
+    }
+
+    /**
+     * A TTL as typed.
+     *
+     * @return zero for {@code none}, else at least a second
+     * @throws InvalidValueException if it is neither that nor a duration
+     */
+    static Duration ttl(String text) {
+        if (text.equals("none")) {
+            return Duration.ZERO;
+        }
+        Duration ttl = Durations.parse(text);
+        if (ttl.toSeconds() == 0) {
+            throw new InvalidValueException("ttl \"" + text + "\" is below 1s: write 90s, 2h, 1h30m or none");
+        }
+        return ttl;
     }
 
     Session send(Connection connection) throws Failure {

@@ -76,13 +76,67 @@ final class SessionText {
         }
         section(text, devices);
         section(text, processes);
+        section(text, shares(session));
+        section(text, refusals(session));
 
         List<String> counters = new ArrayList<>();
+        if (session.number("reclaimed_bytes", 0) > 0) {
+            counters.add("reclaimed " + size(session, "reclaimed_bytes"));
+        }
         session.object("counters").members().forEach((name, count) -> counters.add(name + " " + count));
         if (!counters.isEmpty()) {
             text.append('\n').append(String.join(", ", counters)).append('\n');
         }
         return text.toString();
+    }
+
+    /** What each process holds on which device; empty where none sees more than one, and its line says it already. */
+    private static Table shares(Json session) {
+        Table table = new Table(">PID", "DEVICE", ">USED", ">CHARGE");
+        if (session.objects("processes").stream()
+                .noneMatch(process -> process.objects("devices").size() > 1)) {
+            return table;
+        }
+        for (Json process : session.objects("processes")) {
+            for (Json device : process.objects("devices")) {
+                if (device.number("used_bytes", 0) == 0 && device.number("charge_bytes", 0) == 0) {
+                    continue;
+                }
+                table.row(
+                        process.text("pid", "?"),
+                        device(device),
+                        size(device, "used_bytes"),
+                        size(device, "charge_bytes"));
+            }
+        }
+        return table;
+    }
+
+    /** The last ones, the newest first. */
+    private static Table refusals(Json session) {
+        Table table = new Table("REFUSED", ">PID", "DEVICE", ">ASKED", ">USED", ">LIMIT", "WHY");
+        for (Json refusal : session.objects("refusals")) {
+            table.row(
+                    refusal.text("at", "?"),
+                    refusal.text("pid", "?"),
+                    session.objects("devices").stream()
+                            .filter(device -> device.text("uuid", "?").equals(refusal.text("device", "")))
+                            .findFirst()
+                            .map(SessionText::device)
+                            .orElse(refusal.text("device", "?")),
+                    size(refusal, "asked_bytes"),
+                    size(refusal, "used_bytes"),
+                    size(refusal, "limit_bytes"),
+                    refusal.text("error_code", "?"));
+        }
+        return table;
+    }
+
+    /** By its index, or by its UUID where it has none here. */
+    static String device(Json device) {
+        return device.has("index") && device.number("index", -1) >= 0
+                ? device.text("index", "?")
+                : device.text("uuid", "?");
     }
 
     private static void section(StringBuilder text, Table table) {
@@ -95,19 +149,25 @@ final class SessionText {
         return (session.is("strict") ? ", strict" : "") + (session.is("keep") ? ", kept" : "");
     }
 
-    private static String size(Json of, String name) {
+    /** A dash where the daemon does not say. */
+    static String size(Json of, String name) {
         return of.has(name) ? Sizes.format(Math.max(0, of.number(name, 0))) : "-";
     }
 
-    /** A limit is meant for each device: where all have the same, that is what was typed and what people look for. */
+    /**
+     * A limit is meant for each device: where all have the same, that is what people look for, and where not, what was
+     * typed; their sum is the limit of nothing.
+     */
     private static String limit(Json session) {
         List<Json> devices = session.objects("devices");
-        boolean same = devices.stream()
-                        .map(device -> size(device, "limit_bytes"))
-                        .distinct()
-                        .count()
-                == 1;
-        return same && devices.size() > 1
+        long different = devices.stream()
+                .map(device -> size(device, "limit_bytes"))
+                .distinct()
+                .count();
+        if (different > 1 && session.has("limit")) {
+            return session.text("limit", "");
+        }
+        return different == 1 && devices.size() > 1
                 ? devices.size() + " × " + size(devices.getFirst(), "limit_bytes")
                 : size(session, "limit_bytes");
     }

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The verbs about sessions: create, ps, inspect, rm. Inside a session they see that session alone. */
+/** The verbs about sessions: create, ps, inspect, update, rm. Inside a session they see that session alone. */
 final class SessionVerbs {
     /** `rm --force` is answered when the last process is dead: 10 s after SIGTERM at the latest, and some. */
     private static final Duration END_PATIENCE = Duration.ofSeconds(40);
@@ -64,11 +64,7 @@ final class SessionVerbs {
         } else if (output.quiet()) {
             sessions.forEach(session -> context.out().println(session.text("id", "?")));
         } else {
-            Table table = SessionText.table(sessions);
-            OptionalInt columns = whole ? OptionalInt.empty() : context.columnsOnOut();
-            context.out()
-                    .print((columns.isPresent() ? table.within(columns.getAsInt()) : table)
-                            .styled(context.colourOnOut()));
+            print(SessionText.table(sessions), whole);
         }
         return 0;
     }
@@ -82,6 +78,30 @@ final class SessionVerbs {
                 context.out().println(session.text("id", "?"));
             } else {
                 context.out().print(SessionText.sections(session));
+            }
+            return 0;
+        }
+    }
+
+    int update(String selector, Optional<String> limit, Optional<String> ttl, OutputOptions output) throws Failure {
+        SessionChange change = SessionChange.of(limit, ttl);
+        if (context.session().isPresent()) {
+            throw new Failure(
+                    Failure.Kind.USAGE,
+                    "this is inside session " + context.session().get() + ", and a program cannot change its own limit",
+                    "do it from outside the session");
+        }
+        try (Connection connection = daemons.require()) {
+            Json session = calls(connection).patch(Calls.session(selector), change.body());
+            if (!output.quiet()) {
+                change.warnings(session).forEach(context::say);
+            }
+            if (output.json()) {
+                context.out().println(Json.pretty(session));
+            } else if (output.quiet()) {
+                context.out().println(session.text("id", "?"));
+            } else {
+                print(SessionText.table(List.of(session)), false);
             }
             return 0;
         }
@@ -105,6 +125,13 @@ final class SessionVerbs {
             }
             return failed.isEmpty() ? 0 : 1;
         }
+    }
+
+    /** @param whole also what is wider than the terminal */
+    private void print(Table table, boolean whole) {
+        OptionalInt columns = whole ? OptionalInt.empty() : context.columnsOnOut();
+        context.out()
+                .print((columns.isPresent() ? table.within(columns.getAsInt()) : table).styled(context.colourOnOut()));
     }
 
     private Json find(Connection connection, String selector) throws Failure {

@@ -27,9 +27,16 @@ enum Verb {
     CREATE("Opens a session without a program.", "It lasts until `gpuslice rm`; `gpuslice exec` runs programs in it."),
     PS("Lists the sessions.", ""),
     INSPECT("Shows all about one session.", ""),
+    UPDATE(
+            "Changes the limit or the TTL of a session.",
+            "Programs in it go on. Below what they hold, new memory is refused until it fits; nothing is taken away."),
     RM("Ends sessions.", "One with living processes is left alone, unless forced."),
+    DEVICES("Lists the GPUs.", ""),
     VERSION("Shows the versions of this program and of the daemon.", ""),
     INFO("Shows where the daemon is and how it is set up.", "");
+
+    private static final String LIMIT_FORMS =
+            "what the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).";
 
     private static final Map<String, Verb> BY_NAME =
             Arrays.stream(values()).collect(Collectors.toMap(Verb::typedName, Function.identity()));
@@ -62,7 +69,8 @@ enum Verb {
             case RUN -> "--limit SIZE [OPTION…] [--] CMD [ARG…]";
             case EXEC -> "[OPTION…] SESSION [--] CMD [ARG…]";
             case CREATE -> "--limit SIZE [OPTION…]";
-            case PS, INSPECT, RM, VERSION, INFO -> "";
+            case UPDATE -> "SESSION [--limit SIZE] [--ttl DURATION|none] [OPTION…]";
+            case PS, INSPECT, RM, DEVICES, VERSION, INFO -> "";
         };
     }
 
@@ -100,6 +108,16 @@ enum Verb {
                 showing(spec)
                         .addOption(quiet("Ids alone."))
                         .addOption(flag("Whole commands, also where the terminal is narrower.", "--no-trunc"));
+            case UPDATE ->
+                showing(spec)
+                        .addOption(value("SIZE", "The new limit: " + LIMIT_FORMS, "--limit"))
+                        .addOption(value(
+                                "DURATION",
+                                "From now on: 90s, 2h, 1h30m; or none, for a session without an end.",
+                                "--ttl"))
+                        .addOption(quiet("The id alone, and no warnings."))
+                        .addPositional(positional("SESSION", "0", "Its id, the start of it, or its name."));
+            case DEVICES -> showing(spec).addOption(quiet("UUIDs alone."));
             case VERSION -> showing(spec).addOption(quiet("This program's alone; the daemon is not asked."));
             case INFO -> showing(spec).addOption(quiet("No hint where no daemon runs."));
         };
@@ -122,6 +140,14 @@ enum Verb {
             case RM ->
                 new SessionVerbs(context)
                         .rm(named(typed.positionals(), Integer.MAX_VALUE), typed.is("--force"), typed.is("--quiet"));
+            case UPDATE ->
+                new SessionVerbs(context)
+                        .update(
+                                named(typed.positionals(), 1).getFirst(),
+                                typed.value("--limit"),
+                                typed.value("--ttl"),
+                                typed.output());
+            case DEVICES -> new AboutVerbs(context).devices(typed.output());
             case VERSION -> new AboutVerbs(context).version(typed.output());
             case INFO -> new AboutVerbs(context).info(typed.output());
         };
@@ -189,10 +215,7 @@ enum Verb {
     }
 
     private static CommandSpec opening(CommandSpec spec) {
-        return spec.addOption(value(
-                        "SIZE",
-                        "Required: what the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).",
-                        "--limit"))
+        return spec.addOption(value("SIZE", "Required: " + LIMIT_FORMS, "--limit"))
                 .addOption(value("NAME", "A name for the session, beside its id.", "--name"))
                 .addOption(value("DURATION", "After this long (90s, 2h, 1h30m) new memory is refused.", "--ttl"))
                 .addOption(flag("Decide every single allocation in the daemon, and audit every free.", "--strict"))

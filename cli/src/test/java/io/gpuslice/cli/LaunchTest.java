@@ -158,6 +158,29 @@ class LaunchTest {
     }
 
     @Test
+    void aChosenGpuThatTheLimitLeavesNothingOnIsWarnedOf() throws Exception {
+        daemon.bodies.put(
+                "GET /devices",
+                "{\"status\":200,\"body\":{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\"},{\"index\":1,\"uuid\":\"GPU-bb\"}]}}");
+        String[] run = {"run", "--limit", "0=1GB", "--gpus", "0,1", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES"};
+        Installation.Result partly = gpuslice.gpuslice(run);
+        assertThat(partly.text()).isEqualTo("GPU-aa,GPU-bb\n");
+        assertThat(partly.err())
+                .isEqualTo("gpuslice: --gpus shows device 1 (GPU-bb), and the limit of 0=1GB leaves nothing there: "
+                        + "every allocation on it will be refused\n");
+        for (String limit : List.of("1GB", "0=1GB,GPU-b=1GB", "1GB,0=2GB")) {
+            run[2] = limit;
+            assertThat(gpuslice.gpuslice(run).err()).as(limit).isEmpty();
+        }
+        daemon.bodies.put("GET /sessions/" + FakeDaemon.ID, "{\"status\":200,\"body\":{\"limit\":\"1=1GB\"}}");
+        assertThat(gpuslice.gpuslice("exec", "--gpus", "0", "train", "true").err())
+                .contains("device 0 (GPU-aa), and the limit of 1=1GB leaves nothing there");
+        assertThat(gpuslice.gpuslice("exec", "-q", "--gpus", "0", "train", "true")
+                        .err())
+                .isEmpty();
+    }
+
+    @Test
     void aProgramThatIsNotThereIs127AndOpensNoSession() throws Exception {
         Installation.Result result = run("no-such-program");
         assertThat(result.status()).isEqualTo(127);

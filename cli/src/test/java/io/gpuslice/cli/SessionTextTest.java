@@ -33,14 +33,14 @@ class SessionTextTest {
     }
 
     @Test
-    void aLimitThatAllDevicesHaveIsShownOnceWithTheirNumber() throws Exception {
+    void aLimitThatAllDevicesHaveIsShownOnceWithTheirNumberAndAnotherAsTyped() throws Exception {
         String two =
                 "{\"id\":\"ff\",\"limit_bytes\":2097152,\"devices\":[{\"limit_bytes\":1048576},{\"limit_bytes\":1048576}]}";
         String unequal =
-                "{\"id\":\"ff\",\"limit_bytes\":3145728,\"devices\":[{\"limit_bytes\":1048576},{\"limit_bytes\":2097152}]}";
+                "{\"id\":\"ff\",\"limit\":\"1MB,1=2MB\",\"limit_bytes\":3145728,\"devices\":[{\"limit_bytes\":1048576},{\"limit_bytes\":2097152}]}";
 
         assertThat(SessionText.table(List.of(Json.parse(two))).toString()).contains("2 × 1.0 MiB");
-        assertThat(SessionText.table(List.of(Json.parse(unequal))).toString()).contains("3.0 MiB");
+        assertThat(SessionText.table(List.of(Json.parse(unequal))).toString()).contains("1MB,1=2MB");
     }
 
     @Test
@@ -73,6 +73,36 @@ class SessionTextTest {
         assertThat(SessionText.sections(Json.parse(IDLE)))
                 .contains("no process holds memory now")
                 .doesNotContain("DEVICE");
+    }
+
+    @Test
+    void refusalsAndTheSharesOfProcessesOnSeveralDevicesAreShown() throws Exception {
+        Json session = Json.parse("""
+                {"id":"ff","reclaimed_bytes":1073741824,
+                 "devices":[{"uuid":"GPU-aa","index":0},{"uuid":"GPU-bb","index":-1}],
+                 "processes":[{"pid":42,"devices":[
+                   {"uuid":"GPU-aa","index":0,"used_bytes":1048576,"charge_bytes":2097152},
+                   {"uuid":"GPU-bb","index":-1,"used_bytes":0,"charge_bytes":4096},
+                   {"uuid":"GPU-cc","index":2,"used_bytes":0,"charge_bytes":0}]},
+                  {"pid":43,"devices":[{"uuid":"GPU-aa","index":0,"used_bytes":4096,"charge_bytes":4096}]}],
+                 "refusals":[{"at":"2026-11-22T10:00:01Z","pid":42,"device":"GPU-aa","error_code":"QUOTA_EXCEEDED",
+                   "asked_bytes":1073741824,"used_bytes":1048576,"limit_bytes":2097152}],
+                 "counters":{"denials":1}}""");
+        assertThat(SessionText.sections(session)).contains("""
+
+                        PID  DEVICE     USED   CHARGE
+                         42  0       1.0 MiB  2.0 MiB
+                         42  GPU-bb      0 B  4.0 KiB
+                         43  0       4.0 KiB  4.0 KiB
+
+                        REFUSED               PID  DEVICE    ASKED     USED    LIMIT  WHY
+                        2026-11-22T10:00:01Z   42  0       1.0 GiB  1.0 MiB  2.0 MiB  QUOTA_EXCEEDED
+
+                        reclaimed 1.0 GiB, denials 1
+                        """);
+        assertThat(SessionText.sections(Json.parse(SESSION)))
+                .doesNotContain("REFUSED")
+                .doesNotContain("DEVICE     USED");
     }
 
     @Test

@@ -142,12 +142,114 @@ class VerbsTest {
     void rmOfALiveSessionIsRefusedWithWhoLivesUnlessForced() throws Exception {
         daemon.bodies.put(
                 "DELETE /sessions/" + FakeDaemon.ID,
-                "{\"status\":409,\"body\":{\"detail\":\"2 processes live: 42, 43; rm --force ends them\",\"code\":\"FORBIDDEN\"}}");
+                "{\"status\":409,\"body\":{\"detail\":\"2 processes live: 42, 43; rm --force ends them\",\"error_code\":\"FORBIDDEN\"}}");
         daemon.bodies.put("DELETE /sessions/" + FakeDaemon.ID + "?force=true", ok("{}"));
         Installation.Result refused = gpuslice.gpuslice("rm", "train");
         assertThat(refused.status()).isEqualTo(1);
         assertThat(refused.err()).contains("2 processes live: 42, 43");
         assertThat(gpuslice.gpuslice("rm", "train", "--force").status()).isZero();
+    }
+
+    @Test
+    void updateAsksForWhatWasTypedAndShowsWhatIsNowSo() throws Exception {
+        daemon.bodies.put("PATCH /sessions/train", ok(SESSION));
+        Installation.Result result = gpuslice.gpuslice("update", "train", "--limit", "0=8GB,1=50%", "--ttl", "90m");
+        assertThat(result.err()).isEmpty();
+        assertThat(result.text()).isEqualTo(gpuslice.gpuslice("ps").text());
+        assertThat(gpuslice.gpuslice("update", "-q", "--ttl=none", "train").text())
+                .isEqualTo(FakeDaemon.ID + "\n");
+        assertThat(Json.parse(gpuslice.gpuslice("update", "train", "--limit", "8GB", "--format", "json")
+                        .text()))
+                .isEqualTo(Json.parse(SESSION));
+        assertThat(daemon.asked(Frame.Call.class).stream().map(Frame.Call::json).filter(json -> json.contains("PATCH")))
+                .containsExactly(
+                        "{\"method\":\"PATCH\",\"path\":\"/sessions/train\",\"body\":{\"limit\":\"0=8GB,1=50%\",\"ttl\":\"90m\"}}",
+                        "{\"method\":\"PATCH\",\"path\":\"/sessions/train\",\"body\":{\"ttl\":\"none\"}}",
+                        "{\"method\":\"PATCH\",\"path\":\"/sessions/train\",\"body\":{\"limit\":\"8GB\"}}");
+    }
+
+    @Test
+    void aLimitBelowWhatIsHeldIsSaidWithTheNumbers() throws Exception {
+        daemon.bodies.put(
+                "PATCH /sessions/train",
+                ok("{\"id\":\"ff\",\"warning\":\"the limit is odd\",\"devices\":["
+                        + "{\"uuid\":\"GPU-aa\",\"index\":0,\"limit_bytes\":1073741824,\"used_bytes\":4294967296},"
+                        + "{\"uuid\":\"GPU-bb\",\"index\":1,\"limit_bytes\":1073741824,\"used_bytes\":1073741824}]}"));
+        Installation.Result lower = gpuslice.gpuslice("update", "train", "--limit", "1GB");
+        assertThat(lower.status()).isZero();
+        assertThat(lower.err())
+                .isEqualTo("gpuslice: the limit is odd\n"
+                        + "gpuslice: on device 0 the session holds 4.0 GiB, 3.0 GiB more than its limit of 1.0 GiB now: "
+                        + "nothing is taken away, and new memory is refused until it fits\n");
+        assertThat(gpuslice.gpuslice("update", "train", "--limit", "1GB", "-q").err())
+                .isEmpty();
+        assertThat(gpuslice.gpuslice("update", "train", "--ttl", "1h").err()).isEqualTo("gpuslice: the limit is odd\n");
+    }
+
+    @Test
+    void anUpdateThatMakesNoSenseAsksNobody() throws Exception {
+        for (String wrong : List.of("", "--limit 0", "--limit 8XB", "--ttl 0s", "--ttl 10ms", "--ttl soon")) {
+            Installation.Result refused = gpuslice.shell("exec \"$G\" update train " + wrong);
+            assertThat(refused.status()).as(wrong).isEqualTo(2);
+            assertThat(refused.err()).as(wrong).contains("write");
+        }
+        assertThat(gpuslice.gpuslice("update", "--limit", "1GB").err()).contains("missing: SESSION");
+        gpuslice.environment.put("GPUSLICE_SESSION", FakeDaemon.ID);
+        Installation.Result inside = gpuslice.gpuslice("update", FakeDaemon.ID, "--limit", "80GB");
+        assertThat(inside.status()).isEqualTo(2);
+        assertThat(inside.err()).contains("a program cannot change its own limit");
+        assertThat(daemon.asked).isEmpty();
+    }
+
+    @Test
+    void devicesAreListedWithWhatTheDaemonKnowsOfThem() throws Exception {
+        daemon.bodies.put(
+                "GET /devices",
+                ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\",\"name\":\"RTX\",\"total_bytes\":25769803776},"
+                        + "{\"index\":-1,\"uuid\":\"GPU-bb\",\"name\":\"\",\"total_bytes\":null}]}"));
+        assertThat(gpuslice.gpuslice("devices").text()).isEqualTo("""
+                DEVICE  UUID    NAME    MEMORY
+                     0  GPU-aa  RTX   24.0 GiB
+                     -  GPU-bb  -            -
+                """);
+        assertThat(gpuslice.gpuslice("devices", "-q").text()).isEqualTo("GPU-aa\nGPU-bb\n");
+        daemon.bodies.put(
+                "GET /devices",
+                ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\",\"name\":\"RTX\",\"total_bytes\":25769803776,"
+                        + "\"used_bytes\":1073741824,\"charge_bytes\":2147483648,\"sessions\":3}]}"));
+        assertThat(gpuslice.gpuslice("devices").text()).isEqualTo("""
+                DEVICE  UUID    NAME    MEMORY     USED   CHARGE  SESSIONS
+                     0  GPU-aa  RTX   24.0 GiB  1.0 GiB  2.0 GiB         3
+                """);
+        String json = gpuslice.gpuslice("devices", "--format", "json").text();
+        assertThat(Json.parse("{\"all\":" + json + "}")
+                        .objects("all")
+                        .getFirst()
+                        .number("used_bytes", 0))
+                .isEqualTo(1073741824);
+    }
+
+    @Test
+    void whyNoDeviceIsKnownIsSaid() throws Exception {
+        daemon.bodies.put("GET /devices", ok("{\"devices\":[],\"problem\":\"NVML is not there\"}"));
+        Installation.Result none = gpuslice.gpuslice("devices", "--format", "json");
+        assertThat(none.text()).isEqualTo("[]\n");
+        assertThat(none.err()).contains("NVML is not there").contains("GPUSLICE_DEVICES");
+        daemon.close();
+        assertThat(gpuslice.gpuslice("devices").status()).isEqualTo(1);
+    }
+
+    @Test
+    void whereCreateGetsNoAnswerTheSessionMayBeThereAllTheSame() throws Exception {
+        daemon.answers = (_, _) -> {
+            throw new IllegalStateException("the daemon ends here");
+        };
+        Installation.Result gone = gpuslice.gpuslice("create", "--limit", "1GB");
+        assertThat(gone.status()).isEqualTo(1);
+        assertThat(gone.err()).contains("may have been opened all the same").contains("gpuslice ps");
+        assertThat(gpuslice.gpuslice("run", "--limit", "1GB", "true").err())
+                .contains("then try again")
+                .doesNotContain("all the same");
     }
 
     @Test
@@ -194,11 +296,16 @@ class VerbsTest {
 
     @Test
     void infoShowsClientDaemonAndDevices() throws Exception {
-        daemon.bodies.put("GET /info", ok("{\"version\":\"9.8\",\"state_directory\":\"/s\"}"));
+        daemon.bodies.put(
+                "GET /info",
+                ok("{\"version\":\"9.8\",\"state_directory\":\"/s\",\"http_url\":\"http://127.0.0.1:8747\","
+                        + "\"audit_file\":\"/s/audit.jsonl\"}"));
         daemon.bodies.put("GET /devices", ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\"}]}"));
         assertThat(gpuslice.gpuslice("info").text())
                 .containsPattern("client home +" + gpuslice.home)
                 .containsPattern("daemon state_directory +/s")
+                .containsPattern("daemon http_url +http://127.0.0.1:8747\n")
+                .containsPattern("daemon audit_file +/s/audit.jsonl\n")
                 .containsPattern("daemon devices 0 uuid +GPU-aa");
         daemon.close();
         Installation.Result without = gpuslice.gpuslice("info");

@@ -43,7 +43,7 @@ final class Catalogue {
             "state-dir",
             "path",
             "",
-            "Journals, snapshots and the log. Unset: `$XDG_STATE_HOME/gpuslice`, else `~/.local/state/gpuslice`. One daemon at a time.",
+            "Journals, snapshots, the audit log and HTTP's token. Unset: `$XDG_STATE_HOME/gpuslice`, else `~/.local/state/gpuslice`. One daemon at a time.",
             orEmpty(text -> Path.of(text).toAbsolutePath().normalize()));
     static final Setting<Integer> MAX_SESSIONS = new Setting<>(
             "sessions.max",
@@ -81,6 +81,42 @@ final class Catalogue {
             "auto",
             "Which LevelDB writes the journal. `auto`: the native one where it exists (x86-64), else the one in Java.",
             text -> oneOf(Settings.JournalEngine.class, text));
+    static final Setting<Settings.HttpAddress> HTTP_ADDRESS = new Setting<>(
+            "http.address",
+            "`ADDRESS:PORT` (an IP address: `127.0.0.1:8747`, `[::1]:8747`; port 0 is any free one), or `off`",
+            "",
+            "Where HTTP is answered: there or, if it is taken, nowhere, and the daemon does not start. "
+                    + "Unset: `127.0.0.1:8747`, or any free port of 127.0.0.1 if that is taken; `gpuslice info` says which. "
+                    + "An address that other machines reach demands `http.token`.",
+            HttpAddresses::parse);
+    static final Setting<Optional<String>> HTTP_TOKEN = new Setting<>(
+            "http.token",
+            "text, 16 to 256 visible ASCII characters",
+            "",
+            "What `Authorization: Bearer` must carry for every change by HTTP. "
+                    + "Unset: a random one, kept in `http-token` in `state-dir`. "
+                    + "A secret: prefer the variable or a file of mode 0600 to the flag, which `ps` shows.",
+            orEmpty(Catalogue::bearerToken));
+    /** A relative path is one in the state directory. */
+    static final Setting<Optional<Path>> AUDIT_FILE = new Setting<>(
+            "audit.file",
+            "path, or `off`",
+            "",
+            "Where every decision and every step of a session is written, one JSON object a line. "
+                    + "Unset: `audit.jsonl` in `state-dir`. `off`: nowhere.",
+            text -> switch (text) {
+                case "off" -> Optional.empty();
+                case "" -> Optional.of(Path.of("audit.jsonl"));
+                default -> Optional.of(Path.of(text).toAbsolutePath().normalize());
+            });
+
+    static final Setting<Long> AUDIT_MAX_SIZE = new Setting<>(
+            "audit.max-size",
+            "size, or `0`",
+            "64MB",
+            "From this size on the audit file is renamed to `FILE.1`, in place of an earlier one, and begun anew. "
+                    + "`0`: never; that is left to logrotate.",
+            text -> text.equals("0") ? 0 : Sizes.parse(text));
     static final Setting<Settings.LogLevel> LOG_LEVEL = new Setting<>(
             "log.level",
             "`debug`, `info`, `warn` or `error`",
@@ -89,9 +125,10 @@ final class Catalogue {
             text -> oneOf(Settings.LogLevel.class, text));
     static final Setting<Settings.LogFormat> LOG_FORMAT = new Setting<>(
             "log.format",
-            "`text` or `json`",
-            "text",
-            "One line a message for people, or one JSON object a message for machines.",
+            "`auto`, `text` or `json`",
+            "auto",
+            "One line a message for people, or one JSON object a message for machines. "
+                    + "`auto`: text if standard error is a terminal, else JSON.",
             text -> oneOf(Settings.LogFormat.class, text));
 
     static final List<Setting<?>> ALL = List.of(
@@ -106,6 +143,10 @@ final class Catalogue {
             DEVICES,
             SNAPSHOT_EVERY,
             JOURNAL_ENGINE,
+            HTTP_ADDRESS,
+            HTTP_TOKEN,
+            AUDIT_FILE,
+            AUDIT_MAX_SIZE,
             LOG_LEVEL,
             LOG_FORMAT);
 
@@ -119,6 +160,15 @@ final class Catalogue {
         if (text.getBytes(StandardCharsets.UTF_8).length > 127) {
             throw new InvalidValueException(
                     "a token of " + text.length() + " characters is longer than the 127 bytes that fit");
+        }
+        return text;
+    }
+
+    // The message must not repeat it: messages are logged.
+    private static String bearerToken(String text) {
+        if (!text.matches("[!-~]{16,256}")) {
+            throw new InvalidValueException("the token given, of " + text.length() + " characters, is not one of 16 to "
+                    + "256 visible ASCII characters; `openssl rand -hex 24` makes one");
         }
         return text;
     }

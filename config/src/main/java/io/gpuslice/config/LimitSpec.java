@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * A limit as typed: {@code 8GB} (on each device), {@code 50%} (of each device), {@code 0=8GB,GPU-ab12=4GB} (device by
@@ -180,6 +181,10 @@ public record LimitSpec(Optional<Amount> everywhere, Map<Selector, Amount> perDe
         Optional<Amount> everywhere = Optional.empty();
         Map<Selector, Amount> perDevice = new LinkedHashMap<>();
         for (String part : text.split(",", -1)) {
+            if (part.isEmpty() && text.contains(",")) {
+                throw new InvalidValueException(
+                        "limit \"" + text + "\" has nothing before or after a comma: " + ACCEPTED);
+            }
             int equals = part.indexOf('=');
             if (equals >= 0) {
                 Selector selector = Selector.parse(part.substring(0, equals));
@@ -204,7 +209,7 @@ public record LimitSpec(Optional<Amount> everywhere, Map<Selector, Amount> perDe
      */
     public Resolved resolve(List<Device> devices) {
         Map<String, Long> bytes = new LinkedHashMap<>();
-        List<String> warnings = new ArrayList<>();
+        Map<String, List<Device>> warnings = new LinkedHashMap<>();
         perDevice.forEach((selector, amount) -> {
             Device device = selector.in(devices);
             if (bytes.put(device.uuid(), bytesOn(device, amount, warnings)) != null) {
@@ -227,15 +232,29 @@ public record LimitSpec(Optional<Amount> everywhere, Map<Selector, Amount> perDe
                 }
             }
         }
-        return new Resolved(defaultBytes, Map.copyOf(bytes), List.copyOf(warnings));
+        return new Resolved(defaultBytes, Map.copyOf(bytes), sentences(warnings));
     }
 
-    private static long bytesOn(Device device, Amount amount, List<String> warnings) {
+    /** One for all devices that it is about: a machine may have sixteen of a kind. */
+    private static List<String> sentences(Map<String, List<Device>> warnings) {
+        return warnings.entrySet().stream()
+                .map(warning -> warning.getKey()
+                        + (warning.getValue().size() == 1
+                                ? " of device " + warning.getValue().getFirst()
+                                : " of devices "
+                                        + warning.getValue().stream()
+                                                .map(device -> Integer.toString(device.index()))
+                                                .collect(Collectors.joining(", "))))
+                .toList();
+    }
+
+    private static long bytesOn(Device device, Amount amount, Map<String, List<Device>> warnings) {
         return switch (amount) {
             case Bytes(long bytes) -> {
                 if (device.capacity().isPresent() && bytes > device.capacity().getAsLong()) {
-                    warnings.add("the limit of " + Sizes.format(bytes) + " is above the "
-                            + Sizes.format(device.capacity().getAsLong()) + " of device " + device);
+                    String warning = "the limit of " + Sizes.format(bytes) + " is above the "
+                            + Sizes.format(device.capacity().getAsLong());
+                    warnings.computeIfAbsent(warning, _ -> new ArrayList<>()).add(device);
                 }
                 yield bytes;
             }

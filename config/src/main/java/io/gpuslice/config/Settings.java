@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.config;
 
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -12,11 +13,18 @@ import java.util.Optional;
  * What the daemon was told, once and typed. For each setting the strongest source wins: flag, then environment, then
  * file, then default; docs/configuration.md names them all.
  *
- * @param stateDirectory of journals, snapshots and the log; absolute
+ * @param stateDirectory of journals, snapshots, the audit log and HTTP's token; absolute
  * @param devices with their memory, if told; empty: NVML is to be asked
  */
 public record Settings(
-        Ipc ipc, Path stateDirectory, Sessions sessions, List<LimitSpec.Device> devices, Journal journal, Log log) {
+        Ipc ipc,
+        Path stateDirectory,
+        Sessions sessions,
+        List<LimitSpec.Device> devices,
+        Journal journal,
+        Http http,
+        Audit audit,
+        Log log) {
     /**
      * The socket and who may use it.
      *
@@ -50,6 +58,43 @@ public record Settings(
      */
     public record Journal(int snapshotEvery, JournalEngine engine) {}
 
+    /**
+     * What is answered by HTTP, and to whom.
+     *
+     * @param token demanded for every change; empty: the daemon makes one
+     */
+    public record Http(HttpAddress address, Optional<String> token) {
+        /** Without the token: settings are logged. */
+        @Override
+        public String toString() {
+            return "Http[address=" + address + ", token=" + (token.isPresent() ? "set" : "unset") + "]";
+        }
+    }
+
+    /** Where HTTP is answered. */
+    public sealed interface HttpAddress {
+        /** Nowhere. */
+        record Off() implements HttpAddress {}
+
+        /** At the usual port of 127.0.0.1, or at any that is free if that one is taken. */
+        record Usual() implements HttpAddress {}
+
+        /**
+         * There, or the daemon does not start.
+         *
+         * @param address resolved; its port may be 0, any that is free
+         */
+        record Fixed(InetSocketAddress address) implements HttpAddress {}
+    }
+
+    /**
+     * Where it is written what the daemon decided.
+     *
+     * @param file absolute; empty: nowhere
+     * @param maxSize bytes from which on it is renamed and begun anew; 0: never
+     */
+    public record Audit(Optional<Path> file, long maxSize) {}
+
     /** What is written about it all. */
     public record Log(LogLevel level, LogFormat format) {}
 
@@ -78,8 +123,9 @@ public record Settings(
         }
     }
 
-    /** For people or for machines. */
+    /** For people or for machines; {@link #AUTO}: for people if they are at the other end. */
     public enum LogFormat {
+        AUTO,
         TEXT,
         JSON;
 
@@ -99,19 +145,24 @@ public record Settings(
      */
     public static Settings load(Locations locations, Map<String, String> flags, Optional<Path> file) {
         Sources sources = new Sources(flags, locations.environment(), ConfigurationFiles.read(locations, file));
+        Path stateDirectory = sources.get(Catalogue.STATE_DIRECTORY).orElseGet(locations::stateDirectory);
         return new Settings(
                 new Ipc(
                         sources.get(Catalogue.SOCKET).orElseGet(locations::socket),
                         sources.get(Catalogue.TOKEN),
                         sources.get(Catalogue.HANDSHAKE_TIMEOUT),
                         sources.get(Catalogue.MAX_CONNECTIONS)),
-                sources.get(Catalogue.STATE_DIRECTORY).orElseGet(locations::stateDirectory),
+                stateDirectory,
                 new Sessions(
                         sources.get(Catalogue.MAX_SESSIONS),
                         sources.get(Catalogue.END_GRACE),
                         sources.get(Catalogue.KILL_GRACE)),
                 sources.get(Catalogue.DEVICES),
                 new Journal(sources.get(Catalogue.SNAPSHOT_EVERY), sources.get(Catalogue.JOURNAL_ENGINE)),
+                new Http(sources.get(Catalogue.HTTP_ADDRESS), sources.get(Catalogue.HTTP_TOKEN)),
+                new Audit(
+                        sources.get(Catalogue.AUDIT_FILE).map(stateDirectory::resolve),
+                        sources.get(Catalogue.AUDIT_MAX_SIZE)),
                 new Log(sources.get(Catalogue.LOG_LEVEL), sources.get(Catalogue.LOG_FORMAT)));
     }
 

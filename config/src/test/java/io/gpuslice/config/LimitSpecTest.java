@@ -59,6 +59,9 @@ class LimitSpecTest {
     void aLimitAboveTheDeviceWarnsWithBothNumbers() {
         assertThat(resolve("12GB", BOTH).warnings())
                 .containsExactly("the limit of 12.0 GiB is above the 10.0 GiB of device 1 (" + SECOND.uuid() + ")");
+        Device twin = new Device(2, "GPU-00000000-0000-0000-0000-000000000002", SECOND.capacity());
+        assertThat(resolve("12GB", List.of(FIRST, SECOND, twin)).warnings())
+                .containsExactly("the limit of 12.0 GiB is above the 10.0 GiB of devices 1, 2");
     }
 
     @Test
@@ -85,6 +88,12 @@ class LimitSpecTest {
                 .hasMessageContaining("not unique")
                 .hasMessageContaining(FIRST.uuid())
                 .hasMessageContaining(SECOND.uuid());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0=8GB,", ",8GB", "8GB,,1=4GB", ","})
+    void aCommaWithNothingBesideItIsSaidToBeSo(String text) {
+        assertThatThrownBy(() -> LimitSpec.parse(text)).hasMessageContaining("nothing before or after a comma");
     }
 
     @Test

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -43,7 +45,12 @@ class SettingsTest {
         assertThat(settings.stateDirectory()).isEqualTo(home.resolve(".local/state/gpuslice"));
         assertThat(settings.devices()).isEmpty();
         assertThat(settings.journal().engine()).isEqualTo(Settings.JournalEngine.AUTO);
-        assertThat(settings.log().format()).isEqualTo(Settings.LogFormat.TEXT);
+        assertThat(settings.http().address()).isEqualTo(new Settings.HttpAddress.Usual());
+        assertThat(settings.http().token()).isEmpty();
+        assertThat(settings.audit())
+                .isEqualTo(
+                        new Settings.Audit(Optional.of(home.resolve(".local/state/gpuslice/audit.jsonl")), 64L << 20));
+        assertThat(settings.log().format()).isEqualTo(Settings.LogFormat.AUTO);
     }
 
     @Test
@@ -129,10 +136,57 @@ class SettingsTest {
     }
 
     @Test
-    void theTokenIsNeverPrinted() {
+    void theTokensAreNeverPrinted() {
         environment.put("GPUSLICE_IPC_TOKEN", "very-secret");
+        environment.put("GPUSLICE_HTTP_TOKEN", "very-secret-as-well");
         assertThat(load().ipc().token()).contains("very-secret");
+        assertThat(load().http().token()).contains("very-secret-as-well");
         assertThat(load().toString()).contains("token=set").doesNotContain("very-secret");
+    }
+
+    @Test
+    void aTokenThatIsEasilyGuessedOrFitsInNoHeaderIsRefusedAndNotRepeated() {
+        for (String token :
+                new String[] {"fifteen-letters", "a blank is in this one", "x".repeat(257), "sechzehn-Zeichenä"}) {
+            environment.put("GPUSLICE_HTTP_TOKEN", token);
+            assertThatThrownBy(this::load)
+                    .hasMessageStartingWith("GPUSLICE_HTTP_TOKEN: http.token: ")
+                    .hasMessageContaining("of " + token.length() + " characters")
+                    .hasMessageNotContaining(token);
+        }
+    }
+
+    @Test
+    void httpIsAnsweredWhereItIsSaid() {
+        assertThat(load("--http-address=off").http().address()).isEqualTo(new Settings.HttpAddress.Off());
+        assertThat(load("--http-address=0.0.0.0:80").http().address())
+                .isEqualTo(new Settings.HttpAddress.Fixed(new InetSocketAddress("0.0.0.0", 80)));
+        assertThat(load("--http-address=[::1]:0").http().address())
+                .isEqualTo(new Settings.HttpAddress.Fixed(new InetSocketAddress(InetAddress.ofLiteral("::1"), 0)));
+    }
+
+    @Test
+    void anAddressThatIsNoneIsRefusedWithTheAcceptedForms() {
+        for (String text :
+                new String[] {"8747", "localhost:8747", "::1:8747", "127.0.0.1", "1.2.3.256:1", "[1::2::3]:1", ":1"}) {
+            assertThatThrownBy(() -> load("--http-address=" + text))
+                    .hasMessageContaining("--http-address: http.address: \"" + text + "\" is no address")
+                    .hasMessageContaining(HttpAddresses.ACCEPTED);
+        }
+        assertThatThrownBy(() -> load("--http-address=127.0.0.1:65536")).hasMessageContaining("65536 is above 65535");
+    }
+
+    @Test
+    void theAuditLogIsWhereItIsSaidOrNowhere() {
+        environment.put("GPUSLICE_STATE_DIR", "/s");
+        assertThat(load().audit().file()).contains(Path.of("/s/audit.jsonl"));
+        assertThat(load("--audit-file=/var/log/x.jsonl").audit().file()).contains(Path.of("/var/log/x.jsonl"));
+        assertThat(load("--audit-file=x.jsonl").audit().file())
+                .contains(Path.of("x.jsonl").toAbsolutePath());
+        assertThat(load("--audit-file=off").audit().file()).isEmpty();
+        assertThat(load("--audit-max-size=0").audit().maxSize()).isZero();
+        assertThat(load("--audit-max-size=1GB").audit().maxSize()).isEqualTo(1L << 30);
+        assertThatThrownBy(() -> load("--audit-max-size=none")).hasMessageContaining("is not a size");
     }
 
     @Test

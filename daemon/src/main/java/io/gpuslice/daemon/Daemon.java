@@ -7,20 +7,31 @@ import io.gpuslice.actors.Supervisor;
 import io.gpuslice.actors.Supervisor.StartException;
 import io.gpuslice.actors.eventloop.EventLoop;
 import io.gpuslice.actors.ingress.OperatorToken;
+import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.config.Settings;
+import io.gpuslice.daemon.audit.AuditLog;
+import io.gpuslice.daemon.log.LogOfOccurrences;
 import io.gpuslice.http.Api;
+import io.gpuslice.http.metrics.KamonMetrics;
+import io.gpuslice.http.metrics.Metrics;
 import io.gpuslice.linux.PrivateDirectory;
 import io.gpuslice.linux.Procfs;
 import io.gpuslice.persistence.StateDirectory;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,16 +42,23 @@ final class Daemon implements AutoCloseable {
     private static final Duration LONGEST_START = Duration.ofMinutes(2);
     private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
 
-    private final StateDirectory state;
-    private final EventLoop loop;
+    private final Parts parts;
+    private final Optional<AuditLog> audit;
     private final ActorSystem<Supervisor.Command> system;
     private final Path socket;
+    private final Optional<URI> http;
 
-    private Daemon(StateDirectory state, EventLoop loop, ActorSystem<Supervisor.Command> system, Path socket) {
-        this.state = state;
-        this.loop = loop;
+    private Daemon(
+            Parts parts,
+            Optional<AuditLog> audit,
+            ActorSystem<Supervisor.Command> system,
+            Path socket,
+            Optional<URI> http) {
+        this.parts = parts;
+        this.audit = audit;
         this.system = system;
         this.socket = socket;
+        this.http = http;
     }
 
     /**
@@ -51,9 +69,45 @@ final class Daemon implements AutoCloseable {
      * @throws IOException why it cannot; the message says what to do
      */
     static Daemon start(Settings settings, String version) throws IOException, InterruptedException {
-        StateDirectory state = StateDirectory.open(
-                settings.stateDirectory(), settings.journal().engine(), Procfs.bootId());
-        EventLoop loop = EventLoop.start();
+        Parts parts = new Parts();
+        boolean started = false;
+        try {
+            Daemon daemon = start(settings, version, parts);
+            started = true;
+            return daemon;
+        } finally {
+            if (!started) {
+                parts.close();
+            }
+        }
+    }
+
+    private static Daemon start(Settings settings, String version, Parts parts)
+            throws IOException, InterruptedException {
+        StateDirectory state = parts.add(StateDirectory.open(
+                settings.stateDirectory(), settings.journal().engine(), Procfs.bootId()));
+        Optional<AuditLog> audit = audit(settings, version, parts);
+        AtomicReference<@Nullable URI> url = new AtomicReference<>();
+        Handlers handlers = new Handlers(
+                OperatorToken.of(settings.ipc().token()),
+                new Api.About(
+                        version,
+                        (int) ProcessHandle.current().pid(),
+                        PrivateDirectory.uid(),
+                        Instant.now(),
+                        settings.ipc().socket(),
+                        settings.stateDirectory(),
+                        () -> Optional.ofNullable(url.get()),
+                        settings.audit().file()));
+        Metrics metrics = KamonMetrics.create(
+                handlers::sessions,
+                handlers::devices,
+                version,
+                () -> audit.map(AuditLog::lost).orElse(0L));
+        List<Telemetry> listeners = new ArrayList<>(List.of(metrics.telemetry(), new LogOfOccurrences()));
+        audit.ifPresent(listeners::addFirst);
+        Telemetry telemetry = Telemetry.all(listeners);
+        EventLoop loop = parts.add(EventLoop.start());
         CompletableFuture<Path> ready = new CompletableFuture<>();
         ActorSystem<Supervisor.Command> system = ActorSystem.create(
                 Supervisor.create(
@@ -61,16 +115,32 @@ final class Daemon implements AutoCloseable {
                         new Supervisor.State(state.id(), state.begun()),
                         PrivateDirectory.uid(),
                         loop,
-                        calls(settings, version),
+                        handlers,
+                        telemetry,
                         ready),
                 "gpuslice",
-                loop.bootstrap(config(state)));
-        Daemon daemon = null;
+                state.setups(telemetry).and(loop.bootstrap(config(state))));
+        parts.add(() -> end(system));
+        Path socket = await(ready, settings);
+        state.begin();
+        Optional<HttpFace> http = HttpFace.start(
+                settings, socket, handlers.api(), metrics, new SelfTest(socket, state.health()), telemetry);
+        http.ifPresent(face -> url.set(parts.add(face).url()));
+        return new Daemon(parts, audit, system, socket, http.map(HttpFace::url));
+    }
+
+    private static Optional<AuditLog> audit(Settings settings, String version, Parts parts) throws IOException {
+        Optional<Path> file = settings.audit().file();
+        return file.isEmpty()
+                ? Optional.empty()
+                : Optional.of(
+                        parts.add(AuditLog.open(file.get(), settings.audit().maxSize(), version)));
+    }
+
+    private static Path await(CompletableFuture<Path> ready, Settings settings)
+            throws IOException, InterruptedException {
         try {
-            Path socket = ready.get(LONGEST_START.toSeconds(), TimeUnit.SECONDS);
-            state.begin();
-            daemon = new Daemon(state, loop, system, socket);
-            return daemon;
+            return ready.get(LONGEST_START.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof StartException because) {
                 throw new IOException(whatToDo(because, settings), because);
@@ -78,10 +148,6 @@ final class Daemon implements AutoCloseable {
             throw new IOException("the daemon could not start: " + e.getCause(), e);
         } catch (TimeoutException e) {
             throw new IOException("the daemon was not ready after " + LONGEST_START.toSeconds() + " s", e);
-        } finally {
-            if (daemon == null) {
-                end(system, loop, state);
-            }
         }
     }
 
@@ -99,6 +165,16 @@ final class Daemon implements AutoCloseable {
         return socket;
     }
 
+    /** Where it answers HTTP; empty: nowhere. */
+    Optional<URI> http() {
+        return http;
+    }
+
+    /** SIGHUP: files that others move away are opened anew. */
+    void reopen() {
+        audit.ifPresentOrElse(AuditLog::reopen, () -> LOG.info("SIGHUP: the audit log is off, there is nothing to do"));
+    }
+
     /** Returns when its actors have ended, whoever ended them. */
     void awaitEnd() throws InterruptedException {
         try {
@@ -110,33 +186,17 @@ final class Daemon implements AutoCloseable {
 
     /** Stops listening, finishes what is being written, and gives the state back. Guests keep their credit. */
     @Override
-    public void close() throws IOException {
-        end(system, loop, state);
+    public void close() {
+        parts.close();
     }
 
-    private static void end(ActorSystem<?> system, EventLoop loop, StateDirectory state) throws IOException {
+    private static void end(ActorSystem<?> system) throws InterruptedException {
         system.terminate();
         try {
             system.getWhenTerminated().toCompletableFuture().get(LONGEST_STOP.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException | TimeoutException e) {
             LOG.warn("the actors have not ended within {} s", LONGEST_STOP.toSeconds());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
         }
-        loop.close();
-        state.close();
-    }
-
-    private static Supervisor.CallHandlers calls(Settings settings, String version) {
-        Api.About about = new Api.About(
-                version,
-                (int) ProcessHandle.current().pid(),
-                PrivateDirectory.uid(),
-                Instant.now(),
-                settings.ipc().socket(),
-                settings.stateDirectory());
-        OperatorToken token = OperatorToken.of(settings.ipc().token());
-        return (system, sessions, devices) -> new Api(system, sessions, devices, token, about);
     }
 
     private static Config config(StateDirectory state) {

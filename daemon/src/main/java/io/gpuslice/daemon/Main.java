@@ -6,6 +6,7 @@ import io.gpuslice.config.DaemonArguments;
 import io.gpuslice.config.InvalidValueException;
 import io.gpuslice.config.Locations;
 import io.gpuslice.config.Settings;
+import io.gpuslice.config.Settings.LogFormat;
 import io.gpuslice.linux.PrivateDirectory;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -13,12 +14,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * {@code gpusliced}. Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot start or its actors fail, 2 for settings that
- * make no sense.
+ * make no sense. SIGHUP opens the audit log anew.
  */
 public final class Main {
 
@@ -56,28 +59,46 @@ public final class Main {
     private static int run(Settings settings) throws IOException, InterruptedException {
         // Read by logback.xml when the first logger is made.
         System.setProperty("gpuslice.log.level", settings.log().level().toString());
-        System.setProperty("gpuslice.log.format", settings.log().format().toString());
+        System.setProperty(
+                "gpuslice.log.format", format(settings.log().format()).toString());
         Logger log = LoggerFactory.getLogger(Main.class);
         log.info("gpusliced {} starts; state in {}", version(), settings.stateDirectory());
+        AtomicReference<Daemon> started = new AtomicReference<>();
+        // Before anything else: until then SIGHUP would end the process.
+        Hangup.handle(() -> reopen(started.get()));
         Daemon daemon = Daemon.start(settings, version());
+        started.set(daemon);
         AtomicBoolean failed = new AtomicBoolean();
         Runtime.getRuntime()
                 .addShutdownHook(new Thread(() -> stop(daemon, log, failed.get() ? FAILED : 0), "gpusliced-stop"));
-        log.info("listening at {}", daemon.socket());
+        log.info(
+                "listening at {}; HTTP at {}",
+                daemon.socket(),
+                daemon.http().map(Object::toString).orElse("no address"));
         tellParent(log);
         daemon.awaitEnd();
         failed.set(true);
         return FAILED;
     }
 
+    private static LogFormat format(LogFormat wanted) {
+        if (wanted != LogFormat.AUTO) {
+            return wanted;
+        }
+        return StandardError.isTerminal() ? LogFormat.TEXT : LogFormat.JSON;
+    }
+
+    private static void reopen(@Nullable Daemon daemon) {
+        // One that is still starting has just opened everything.
+        if (daemon != null) {
+            daemon.reopen();
+        }
+    }
+
     /** SIGTERM and SIGINT come here; so does an end by itself, which has nothing left to stop. */
     private static void stop(Daemon daemon, Logger log, int code) {
         log.info("stopping; programs that run go on with what they have, and ask again when a daemon is back");
-        try {
-            daemon.close();
-        } catch (IOException e) {
-            log.warn("the state could not be given back: {}", e.getMessage());
-        }
+        daemon.close();
         ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
         // Told to stop and stopped is a success; the JVM would say 143.
         Runtime.getRuntime().halt(code);

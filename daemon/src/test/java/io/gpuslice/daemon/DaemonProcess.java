@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.daemon;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuslice.linux.UnixSocket;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import io.gpuslice.wire.ProtocolException;
 import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -21,6 +27,7 @@ import java.util.concurrent.TimeUnit;
 final class DaemonProcess implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Process process;
     private final Path socket;
@@ -51,6 +58,8 @@ final class DaemonProcess implements AutoCloseable {
         environment.put("GPUSLICE_STATE_DIR", directory.resolve("state").toString());
         environment.put("GPUSLICE_IPC_SOCK", socket.toString());
         environment.put("GPUSLICE_READY_FD", "1");
+        // Whoever else is on this machine; an empty one, by flag, is the default.
+        environment.put("GPUSLICE_HTTP_ADDRESS", "127.0.0.1:0");
         return new DaemonProcess(builder.start(), socket, errors);
     }
 
@@ -81,6 +90,40 @@ final class DaemonProcess implements AutoCloseable {
         return socket;
     }
 
+    /** Its standard error, each line as the JSON that it is when that is a file. */
+    List<JsonNode> log() throws IOException {
+        return jsonLines(errors);
+    }
+
+    static List<JsonNode> jsonLines(Path file) throws IOException {
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(file)) {
+            lines.add(JSON.readTree(line));
+        }
+        return lines;
+    }
+
+    /** What it tells its user about its HTTP. */
+    Path httpFile() {
+        return socket.resolveSibling(socket.getFileName() + ".http.json");
+    }
+
+    /** Its HTTP, as its user sees it. */
+    Http http() throws IOException {
+        JsonNode told = JSON.readTree(httpFile().toFile());
+        return new Http(
+                URI.create(told.path("url").asText()), told.path("token").asText());
+    }
+
+    /** SIGHUP. */
+    void hangUp() throws IOException {
+        new ProcessBuilder("kill", "-HUP", Long.toString(pid()))
+                .inheritIO()
+                .start()
+                .onExit()
+                .join();
+    }
+
     /** SIGKILL. */
     void kill() throws InterruptedException {
         process.destroyForcibly();
@@ -108,6 +151,30 @@ final class DaemonProcess implements AutoCloseable {
     public void close() {
         process.destroyForcibly();
         process.onExit().join();
+    }
+
+    /** Its HTTP; each request on a connection of its own. */
+    record Http(URI url, String token) {
+        HttpResponse<String> get(String path) throws IOException, InterruptedException {
+            return send(HttpRequest.newBuilder(url.resolve(path)));
+        }
+
+        HttpResponse<String> post(String path, String body, String bearer) throws IOException, InterruptedException {
+            return send(HttpRequest.newBuilder(url.resolve(path))
+                    .header("Authorization", "Bearer " + bearer)
+                    .header("Content-Type", "application/json")
+                    .POST(HttpRequest.BodyPublishers.ofString(body)));
+        }
+
+        static JsonNode json(HttpResponse<String> response) throws IOException {
+            return JSON.readTree(response.body());
+        }
+
+        private static HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+            try (HttpClient client = HttpClient.newHttpClient()) {
+                return client.send(request.timeout(PATIENCE).build(), HttpResponse.BodyHandlers.ofString());
+            }
+        }
     }
 
     /** One connection: asks and waits for the answer. */

@@ -36,6 +36,15 @@ final class Fields {
         return text(name).orElseThrow(() -> Problem.badRequest("\"" + name + "\" is missing"));
     }
 
+    /** A size as text, {@code "8GB"}; a whole number is bytes. */
+    Optional<String> size(String name) throws Problem {
+        Optional<JsonNode> value = value(name);
+        if (value.isPresent() && !value.get().isTextual() && !value.get().isIntegralNumber()) {
+            throw wrongType(name, "a size such as \"8GB\", or a whole number of bytes", value.get());
+        }
+        return value.map(JsonNode::asText);
+    }
+
     boolean flag(String name, boolean otherwise) throws Problem {
         Optional<JsonNode> value = value(name);
         if (value.isPresent() && !value.get().isBoolean()) {

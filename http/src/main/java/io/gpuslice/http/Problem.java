@@ -1,21 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.gpuslice.domain.ProcessId;
 import io.gpuslice.wire.ErrorCode;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeoutException;
+import org.apache.pekko.http.javadsl.model.StatusCode;
+import org.apache.pekko.http.javadsl.model.StatusCodes;
 
 /** A refusal, as RFC 9457 wants it said. Its message is the detail: what happened, the numbers, what next. */
 final class Problem extends Exception {
     private static final long serialVersionUID = 1L;
 
+    /** Bytes of the largest body. */
+    static final int MOST_BYTES = 1 << 20;
+
     private final int status;
     private final ErrorCode code;
+    private final ObjectNode more;
 
-    private Problem(int status, ErrorCode code, String detail) {
+    /** @param more what the detail says, for programs */
+    private Problem(int status, ErrorCode code, String detail, ObjectNode more) {
         // No stack trace: it is an answer, not a defect.
         super(detail, null, false, false);
         this.status = status;
         this.code = code;
+        this.more = more;
+    }
+
+    private Problem(int status, ErrorCode code, String detail) {
+        this(status, code, detail, Json.object());
     }
 
     static Problem of(ErrorCode code, String detail) {
@@ -26,17 +45,66 @@ final class Problem extends Exception {
         return of(ErrorCode.BAD_REQUEST, detail);
     }
 
+    /** One that HTTP has a status of its own for. */
+    static Problem badRequest(int status, String detail) {
+        return new Problem(status, ErrorCode.BAD_REQUEST, detail);
+    }
+
     static Problem noSuchPath(String path, List<String> paths) {
+        return badRequest(404, "there is nothing at " + path + "; there are " + String.join(", ", paths));
+    }
+
+    /** @param allowed methods that are possible there */
+    static Problem methodNotAllowed(String method, String path, List<String> allowed) {
+        ObjectNode more = Json.object();
+        allowed.forEach(more.putArray("allowed")::add);
         return new Problem(
-                404, ErrorCode.BAD_REQUEST, "there is nothing at " + path + "; there are " + String.join(", ", paths));
+                405,
+                ErrorCode.BAD_REQUEST,
+                method + " is not possible at " + path + ", only " + String.join(", ", allowed),
+                more);
     }
 
-    static Problem methodNotAllowed(String method, String path) {
-        return new Problem(405, ErrorCode.BAD_REQUEST, method + " is not possible at " + path);
+    static Problem tooLong() {
+        return new Problem(
+                413,
+                ErrorCode.BAD_REQUEST,
+                "the body is longer than " + MOST_BYTES + " bytes, the most there may be",
+                Json.object().put("limit_bytes", MOST_BYTES));
     }
 
-    static Problem busy(String detail) {
-        return new Problem(409, ErrorCode.FORBIDDEN, detail);
+    /** @param alive who is in the way */
+    static Problem busy(String detail, List<ProcessId> alive) {
+        ObjectNode more = Json.object();
+        ArrayNode pids = more.putArray("pids");
+        alive.forEach(process -> pids.add(process.pid()));
+        return new Problem(409, ErrorCode.FORBIDDEN, detail, more);
+    }
+
+    static Problem misdirected(String detail) {
+        return new Problem(421, ErrorCode.FORBIDDEN, detail);
+    }
+
+    static Problem unavailable(String detail) {
+        return new Problem(503, ErrorCode.INTERNAL, detail);
+    }
+
+    /** Nothing that whoever asked could know or mend: the reason is in the log. */
+    static Problem internal() {
+        return of(ErrorCode.INTERNAL, "the daemon could not answer; its log says why");
+    }
+
+    /** What went wrong, where it is something that can be said; a defect is not. */
+    static Optional<Problem> in(Throwable failure) {
+        return switch (failure) {
+            case CompletionException wrapped when wrapped.getCause() != null -> in(wrapped.getCause());
+            case Problem problem -> Optional.of(problem);
+            case TimeoutException _ ->
+                Optional.of(of(
+                        ErrorCode.INTERNAL,
+                        "nobody answered in time: the daemon is busy or its disk is slow; try again"));
+            default -> Optional.empty();
+        };
     }
 
     private static int statusOf(ErrorCode code) {
@@ -52,29 +120,34 @@ final class Problem extends Exception {
         };
     }
 
+    ErrorCode code() {
+        return code;
+    }
+
+    int status() {
+        return status;
+    }
+
+    /** Methods that are possible where another was tried; else none. */
+    List<String> allowed() {
+        List<String> methods = new ArrayList<>();
+        more.path("allowed").forEach(method -> methods.add(method.textValue()));
+        return methods;
+    }
+
     Answer answer() {
-        return new Answer(
-                status,
-                Json.object()
-                        .put("type", "about:blank")
-                        .put("title", title(status))
-                        .put("status", status)
-                        .put("detail", getMessage())
-                        .put("code", code.name()));
+        ObjectNode json = Json.object()
+                .put("type", "about:blank")
+                .put("title", title(status))
+                .put("status", status)
+                .put("detail", getMessage())
+                .put("error_code", code.name());
+        json.setAll(more);
+        return new Answer(status, json);
     }
 
     /** For type about:blank the status's own phrase. */
     private static String title(int status) {
-        return switch (status) {
-            case 400 -> "Bad Request";
-            case 401 -> "Unauthorized";
-            case 403 -> "Forbidden";
-            case 404 -> "Not Found";
-            case 405 -> "Method Not Allowed";
-            case 409 -> "Conflict";
-            case 410 -> "Gone";
-            case 503 -> "Service Unavailable";
-            default -> "Internal Server Error";
-        };
+        return StatusCodes.lookup(status).map(StatusCode::reason).orElse("Error");
     }
 }

@@ -32,17 +32,29 @@ record Request(String method, String path, List<String> segments, Map<String, St
         }
         List<String> segments = new ArrayList<>();
         for (String segment : path.substring(1).split("/", -1)) {
-            segments.add(decoded(segment));
+            // Only in a query is a plus a blank.
+            segments.add(decoded(segment.replace("+", "%2B")));
         }
         Map<String, String> query = new LinkedHashMap<>();
         if (question >= 0) {
             for (String pair : target.substring(question + 1).split("&", -1)) {
                 int equals = pair.indexOf('=');
                 String name = decoded(equals < 0 ? pair : pair.substring(0, equals));
-                query.put(name, equals < 0 ? "" : decoded(pair.substring(equals + 1)));
+                if (query.put(name, equals < 0 ? "" : decoded(pair.substring(equals + 1))) != null) {
+                    throw Problem.badRequest("the query has \"" + name + "\" twice: say it once");
+                }
             }
         }
         return new Request(method, path, segments, query, body);
+    }
+
+    Request with(ObjectNode otherBody) {
+        return new Request(method, path, segments, query, otherBody);
+    }
+
+    /** The path's variable segment. */
+    String id() {
+        return segments.get(1);
     }
 
     /**

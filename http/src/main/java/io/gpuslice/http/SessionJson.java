@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
+import io.gpuslice.actors.Refusal;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.device.Devices;
@@ -77,11 +78,13 @@ final class SessionJson {
         ArrayNode devices = json.putArray("devices");
         session.devices().forEach(use -> devices.add(device(use, known)));
         ArrayNode processes = json.putArray("processes");
-        session.members().forEach(member -> processes.add(process(member)));
+        session.members().forEach(member -> processes.add(process(member, known)));
         json.putObject("counters")
                 .put("allocations", session.counters().allocations())
                 .put("frees", session.counters().frees())
                 .put("denials", session.counters().denials());
+        ArrayNode refusals = json.putArray("refusals");
+        session.refusals().forEach(refusal -> refusals.add(refusal(refusal)));
         return json;
     }
 
@@ -106,8 +109,8 @@ final class SessionJson {
                 .put("credit_bytes", use.credit());
     }
 
-    private static ObjectNode process(MemberView member) {
-        return Json.object()
+    private static ObjectNode process(MemberView member, Devices.Known known) {
+        ObjectNode json = Json.object()
                 .put("pid", member.process().pid())
                 .put("uid", member.uid())
                 .put("command", member.command())
@@ -115,6 +118,20 @@ final class SessionJson {
                 .put("used_bytes", member.used())
                 .put("charge_bytes", member.charge())
                 .put("page", member.page().name().toLowerCase(Locale.ROOT));
+        ArrayNode devices = json.putArray("devices");
+        member.devices().forEach(use -> devices.add(device(use, known)));
+        return json;
+    }
+
+    private static ObjectNode refusal(Refusal refusal) {
+        return Json.object()
+                .put("at", refusal.at().toString())
+                .put("pid", refusal.process().pid())
+                .put("device", refusal.device().toString())
+                .put("error_code", refusal.code().name())
+                .put("asked_bytes", refusal.asked())
+                .put("used_bytes", refusal.used())
+                .put("limit_bytes", refusal.limit());
     }
 
     static ObjectNode of(Sessions.AllocationView allocation) {

@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
+import io.gpuslice.actors.Refusal;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
+import io.gpuslice.actors.Totals;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.OperatorToken;
 import io.gpuslice.domain.DeviceId;
@@ -19,6 +21,7 @@ import io.gpuslice.domain.SessionState;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,6 +51,7 @@ class ApiTest {
     private static final DeviceId STRANGE = new DeviceId(new UUID(9, 9));
     private static final ProcessId PROCESS = new ProcessId("boot", 77, 1);
     private static final Instant NOON = Instant.parse("2026-01-02T12:00:00Z");
+    private static final Totals TOTALS = new Totals(0, 0, 0);
     private static final SessionView SESSION = new SessionView(
             new SessionId("0123456789abcdef"),
             "train",
@@ -61,9 +65,18 @@ class ApiTest {
             "8GB",
             8L << 30,
             List.of(new DeviceUse(KNOWN, 8L << 30, 5, 7), new DeviceUse(STRANGE, Long.MAX_VALUE, 1, 1)),
-            List.of(new MemberView(PROCESS, 1000, "python train.py", NOON, 6, 8, MemberView.PageState.OK)),
+            List.of(new MemberView(
+                    PROCESS,
+                    1000,
+                    "python train.py",
+                    NOON,
+                    6,
+                    8,
+                    MemberView.PageState.OK,
+                    List.of(new DeviceUse(KNOWN, 8L << 30, 5, 7)))),
             3,
-            new SessionView.Counters(4, 2, 1));
+            new SessionView.Counters(4, 2, 1),
+            List.of(new Refusal(NOON.plusSeconds(9), PROCESS, KNOWN, ErrorCode.QUOTA_EXCEEDED, 100, 5, 8L << 30)));
 
     private final ActorTestKit kit = ActorTestKit.create();
     private final TestProbe<Sessions.Command> sessions = kit.createTestProbe();
@@ -88,24 +101,81 @@ class ApiTest {
         assertThat(reply.at("/status").asInt()).isEqualTo(200);
         assertThat(reply.at("/body")).isEqualTo(json("""
                 {"version":"1.2.3","protocol":"1.0","pid":5,"uid":1000,"started_at":"2026-01-02T12:00:00Z",
-                 "socket":"/run/s","state_directory":"/state","operator_token":true}"""));
+                 "socket":"/run/s","state_directory":"/state","http_url":"http://127.0.0.1:8747",
+                 "audit_file":null,"operator_token":true}"""));
     }
 
     @Test
-    void devicesAreListed() {
-        assertThat(reply(ask("GET", "/devices")).at("/body")).isEqualTo(json("""
+    void devicesAreListedWithWhatSessionsHoldOfThem() {
+        CompletableFuture<String> asked = ask("GET", "/devices");
+        Sessions.ListAll list = sessions.expectMessageClass(Sessions.ListAll.class);
+        assertThat(list.caller()).isEqualTo(CALLER);
+        list.replyTo().tell(new Sessions.ListReply.Listed(List.of(SESSION, SESSION), List.of(), TOTALS));
+
+        assertThat(reply(asked).at("/body")).isEqualTo(json("""
                 {"devices":[
-                 {"index":3,"uuid":"GPU-00000000-0000-0000-0000-000000000001","name":"Test GPU","total_bytes":17179869184},
-                 {"index":4,"uuid":"GPU-00000000-0000-0009-0000-000000000009","name":"Odd","total_bytes":null}]}"""));
+                 {"index":3,"uuid":"GPU-00000000-0000-0000-0000-000000000001","name":"Test GPU",
+                  "total_bytes":17179869184,"sessions":2,"used_bytes":10,"charge_bytes":14},
+                 {"index":4,"uuid":"GPU-00000000-0000-0009-0000-000000000009","name":"Odd",
+                  "total_bytes":null,"sessions":2,"used_bytes":2,"charge_bytes":2}]}"""));
     }
 
     @Test
     void withoutDevicesTheReasonIsSaid() {
         Api bare = api(devices(new Devices.Known(List.of(), "no driver")));
+        CompletableFuture<String> asked =
+                bare.answer(CALLER, request("GET", "/devices")).toCompletableFuture();
+        sessions.expectMessageClass(Sessions.ListAll.class)
+                .replyTo()
+                .tell(new Sessions.ListReply.Listed(List.of(), List.of(), TOTALS));
 
-        assertThat(reply(bare.answer(CALLER, request("GET", "/devices")).toCompletableFuture())
-                        .at("/body"))
-                .isEqualTo(json("{\"devices\":[],\"problem\":\"no driver\"}"));
+        assertThat(reply(asked).at("/body")).isEqualTo(json("{\"devices\":[],\"problem\":\"no driver\"}"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "8GB, \"8GB\", 2h, PT2H",
+        "8589934592, 8589934592, none, PT0S",
+        "99999999999999999999, 99999999999999999999, 90s, PT1M30S"
+    })
+    void aSessionIsChangedAndThenShown(String limit, String limitJson, String ttl, Duration meant) {
+        CompletableFuture<String> asked = ask("{\"method\":\"PATCH\",\"path\":\"/sessions/train\",\"body\":{\"limit\":"
+                + limitJson + ",\"ttl\":\"" + ttl + "\"}}");
+
+        Sessions.Update update = sessions.expectMessageClass(Sessions.Update.class);
+        assertThat(update.caller()).isEqualTo(CALLER);
+        assertThat(update.selector()).isEqualTo("train");
+        assertThat(update.limit()).hasValue(limit);
+        assertThat(update.ttl()).hasValue(meant);
+        update.replyTo().tell(new Sessions.UpdateReply.Updated(SESSION.id(), "careful"));
+        Sessions.Inspect inspect = sessions.expectMessageClass(Sessions.Inspect.class);
+        assertThat(inspect.selector()).isEqualTo(SESSION.id().text());
+        inspect.replyTo().tell(new Sessions.InspectReply.Seen(SESSION));
+        assertThat(reply(asked).at("/status").asInt()).isEqualTo(200);
+        assertThat(reply(asked).at("/body/limit").asText()).isEqualTo("8GB");
+        assertThat(reply(asked).at("/body/warning").asText()).isEqualTo("careful");
+    }
+
+    @Test
+    void whatIsNotNamedStaysAsItIs() {
+        CompletableFuture<String> asked =
+                ask("{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"limit\":null,\"ttl\":\"1h\"}}");
+
+        Sessions.Update update = sessions.expectMessageClass(Sessions.Update.class);
+        assertThat(update.limit()).isEmpty();
+        assertThat(update.ttl()).hasValue(Duration.ofHours(1));
+        update.replyTo().tell(new Sessions.UpdateReply.Refused(ErrorCode.SESSION_CLOSED, "it has ended"));
+        assertProblem(asked, 410, "SESSION_CLOSED", "it has ended");
+    }
+
+    @Test
+    void aPlusInAPathIsAPlus() {
+        CompletableFuture<String> asked = ask("GET", "/sessions/a+b%2Bc%20d");
+
+        Sessions.Inspect inspect = sessions.expectMessageClass(Sessions.Inspect.class);
+        assertThat(inspect.selector()).isEqualTo("a+b+c d");
+        inspect.replyTo().tell(new Sessions.InspectReply.Refused(ErrorCode.SESSION_UNKNOWN, "no"));
+        assertProblem(asked, 404, "SESSION_UNKNOWN", "no");
     }
 
     @Test
@@ -128,8 +198,13 @@ class ApiTest {
                   {"uuid":"GPU-00000000-0000-0009-0000-000000000009","index":4,
                    "limit_bytes":9223372036854775807,"used_bytes":1,"charge_bytes":1,"credit_bytes":0}],
                  "processes":[{"pid":77,"uid":1000,"command":"python train.py","since":"2026-01-02T12:00:00Z",
-                  "used_bytes":6,"charge_bytes":8,"page":"ok"}],
-                 "counters":{"allocations":4,"frees":2,"denials":1}}"""));
+                  "used_bytes":6,"charge_bytes":8,"page":"ok","devices":[
+                   {"uuid":"GPU-00000000-0000-0000-0000-000000000001","index":3,
+                    "limit_bytes":8589934592,"used_bytes":5,"charge_bytes":7,"credit_bytes":2}]}],
+                 "counters":{"allocations":4,"frees":2,"denials":1},
+                 "refusals":[{"at":"2026-01-02T12:00:09Z","pid":77,
+                  "device":"GPU-00000000-0000-0000-0000-000000000001","error_code":"QUOTA_EXCEEDED",
+                  "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}]}"""));
     }
 
     @Test
@@ -149,11 +224,12 @@ class ApiTest {
                 List.of(),
                 List.of(),
                 0,
-                SessionView.Counters.NONE);
+                SessionView.Counters.NONE,
+                List.of());
         CompletableFuture<String> asked = ask("GET", "/sessions");
         sessions.expectMessageClass(Sessions.ListAll.class)
                 .replyTo()
-                .tell(new Sessions.ListReply.Listed(List.of(fresh), List.of(new SessionId("quiet"))));
+                .tell(new Sessions.ListReply.Listed(List.of(fresh), List.of(new SessionId("quiet")), TOTALS));
 
         JsonNode body = reply(asked).at("/body");
         assertThat(body.at("/silent")).isEqualTo(json("[\"quiet\"]"));
@@ -206,7 +282,7 @@ class ApiTest {
         CompletableFuture<String> asked = ask("GET", path);
         sessions.expectMessageClass(Sessions.ListAll.class)
                 .replyTo()
-                .tell(new Sessions.ListReply.Listed(all, List.of()));
+                .tell(new Sessions.ListReply.Listed(all, List.of(), TOTALS));
         JsonNode body = reply(asked).at("/body");
         assertThat(asked.join().length()).isLessThan(Abi.MAX_FRAME_SIZE - Abi.Frame.SIZEOF);
         return body;
@@ -234,7 +310,8 @@ class ApiTest {
                         SESSION.devices(),
                         SESSION.members(),
                         0,
-                        SESSION.counters()))
+                        SESSION.counters(),
+                        SESSION.refusals()))
                 .toList();
     }
 
@@ -277,7 +354,8 @@ class ApiTest {
         assertThat(remove.force()).isFalse();
         remove.replyTo()
                 .tell(new Sessions.RemoveReply.Busy(new SessionId("s"), List.of(PROCESS), "pid 77 lives; use --force"));
-        assertProblem(asked, 409, "FORBIDDEN", "pid 77 lives; use --force");
+        JsonNode busy = assertProblem(asked, 409, "FORBIDDEN", "pid 77 lives; use --force");
+        assertThat(busy.at("/body/pids")).isEqualTo(json("[77]"));
 
         CompletableFuture<String> forced = ask("DELETE", "/sessions/s?force=true");
         Sessions.Remove hard = sessions.expectMessageClass(Sessions.Remove.class);
@@ -294,7 +372,7 @@ class ApiTest {
 
         Sessions.ListAll list = sessions.expectMessageClass(Sessions.ListAll.class);
         assertThat(list.caller()).isEqualTo(new Caller(42, 1000, operator));
-        list.replyTo().tell(new Sessions.ListReply.Listed(List.of(), List.of()));
+        list.replyTo().tell(new Sessions.ListReply.Listed(List.of(), List.of(), TOTALS));
         assertThat(reply(asked).at("/status").asInt()).isEqualTo(200);
     }
 
@@ -340,7 +418,16 @@ class ApiTest {
                 "'{\"method\":\"GET\",\"path\":\"/info\",\"body\":{\"a\":1}}' | 400 | \"a\" is unknown here; nothing is taken",
                 "'{\"method\":\"DELETE\",\"path\":\"/sessions/s?force=yes\"}' | 400 | force must be true or false, not \"yes\"",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{}}' | 400 | \"limit\" is missing",
-                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":8}}' | 400 | \"limit\" must be a string, not number",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":8.5}}' | 400 | \"limit\" must be a size such as \"8GB\", or a whole number of bytes, not number",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":true}}' | 400 | \"limit\" must be a size such as",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{}}' | 400 | nothing is to be changed: give \"limit\", \"ttl\" or both",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"limit\":null,\"ttl\":null}}' | 400 | nothing is to be changed",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"ttl\":\"soon\"}}' | 400 | or none",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"ttl\":7200}}' | 400 | \"ttl\" must be a string, not number",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"name\":\"n\"}}' | 400 | \"name\" is unknown here; there are limit, ttl",
+                "'{\"method\":\"GET\",\"path\":\"/sessions/\"}' | 404 | there is nothing at /sessions/",
+                "'{\"method\":\"GET\",\"path\":\"/metrics\"}' | 404 | over HTTP alone",
+                "'{\"method\":\"DELETE\",\"path\":\"/sessions/s?force=true&force=false\"}' | 400 | \"force\" twice",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"keep\":\"yes\"}}' | 400 | \"keep\" must be true or false",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"ttl\":\"soon\"}}' | 400 | ttl: duration \"soon\"",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":7}' | 400 | \"body\" must be an object"
@@ -363,7 +450,7 @@ class ApiTest {
         assertThat(reply.at("/status").asInt()).isEqualTo(status);
         assertThat(reply.at("/body/status").asInt()).isEqualTo(status);
         assertThat(reply.at("/body/type").asText()).isEqualTo("about:blank");
-        assertThat(reply.at("/body/code").asText()).isEqualTo(code);
+        assertThat(reply.at("/body/error_code").asText()).isEqualTo(code);
         assertThat(reply.at("/body/detail").asText()).contains(detail);
         return reply;
     }
@@ -407,6 +494,14 @@ class ApiTest {
                 sessions.ref(),
                 devices,
                 OperatorToken.of(Optional.of("s3cret")),
-                new Api.About("1.2.3", 5, 1000, NOON, Path.of("/run/s"), Path.of("/state")));
+                new Api.About(
+                        "1.2.3",
+                        5,
+                        1000,
+                        NOON,
+                        Path.of("/run/s"),
+                        Path.of("/state"),
+                        () -> Optional.of(URI.create("http://127.0.0.1:8747")),
+                        Optional.empty()));
     }
 }

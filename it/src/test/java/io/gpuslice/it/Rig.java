@@ -106,10 +106,36 @@ final class Rig implements AutoCloseable {
     /** Starts a daemon and waits until it serves. */
     Guest daemon() {
         hasDaemon = true;
+        forgetHttp();
         Guest daemon = start(List.of(tree.bin("gpusliced").toString()), environment());
         eventually(() -> listens() || !daemon.alive());
         assertThat(daemon.alive()).as("the daemon runs\n%s", daemon.errors()).isTrue();
         return daemon;
+    }
+
+    /** Where the daemon says how to reach it by HTTP. */
+    private Path httpNote() {
+        return dir.resolve("s.http.json");
+    }
+
+    /** A killed daemon leaves its note behind, and its port may by now be another's. */
+    private void forgetHttp() {
+        try {
+            Files.deleteIfExists(httpNote());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The HTTP of the daemon that runs now. */
+    Web web() {
+        return Web.at(httpNote());
+    }
+
+    /** The audit log where the daemon says that it is. */
+    Audit audit() {
+        JsonNode info = json(run("info", "--format", "json").ok().out());
+        return new Audit(Path.of(info.path("daemon").path("audit_file").asText()));
     }
 
     /** Asked with a bare connect: a command line started again and again would slow down the start it waits for. */

@@ -3,6 +3,7 @@ package io.gpuslice.persistence;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.config.Settings.JournalEngine;
 import io.gpuslice.linux.LockFile;
 import io.gpuslice.linux.PrivateDirectory;
@@ -16,6 +17,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.apache.pekko.actor.setup.ActorSystemSetup;
 
 /**
  * The directory with all that a daemon knows, held by one daemon at a time:
@@ -44,6 +46,7 @@ public final class StateDirectory implements AutoCloseable {
     private final Path directory;
     private final LockFile lock;
     private final Engine engine;
+    private final JournalHealth health;
     private VersionFile version;
 
     private StateDirectory(Path directory, LockFile lock, Engine engine, VersionFile version) {
@@ -51,6 +54,7 @@ public final class StateDirectory implements AutoCloseable {
         this.lock = lock;
         this.engine = engine;
         this.version = version;
+        this.health = new JournalHealth(List.of(room(DURABLE), room(FAST)), System::nanoTime);
     }
 
     /**
@@ -124,6 +128,20 @@ public final class StateDirectory implements AutoCloseable {
                         StateDirectory.class.getClassLoader(), "gpuslice-persistence.conf"));
     }
 
+    /**
+     * What an actor system needs beside {@link #config}.
+     *
+     * @param telemetry hears how long each write takes
+     */
+    public ActorSystemSetup setups(Telemetry telemetry) {
+        return ActorSystemSetup.create(new JournalSetup(telemetry, health));
+    }
+
+    /** Whether the journals of an actor system with these {@link #setups} write. */
+    public JournalHealth health() {
+        return health;
+    }
+
     /** Gives the directory to whoever comes next. Only after the actor system has ended. */
     @Override
     public void close() throws IOException {
@@ -134,6 +152,10 @@ public final class StateDirectory implements AutoCloseable {
     public static String wayOut(Path directory) {
         return "Nothing was changed. To start anew without the sessions in it, move it aside: mv " + directory + " "
                 + directory + ".broken";
+    }
+
+    private DiskSpace room(String kind) {
+        return new DiskSpace(directory.resolve(kind).resolve(JOURNAL), DiskSpace.FOR_JOURNALS);
     }
 
     private String path(String kind, String what) {

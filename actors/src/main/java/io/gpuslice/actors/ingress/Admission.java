@@ -25,7 +25,7 @@ final class Admission {
      * @param uid as the kernel gives it
      * @return none: it is in, and {@link #left} is to be called when it goes
      */
-    Optional<Frame> enter(int pid, int uid) {
+    Optional<Frame.ErrorFrame> enter(int pid, int uid) {
         if (pid == 0) {
             return refused(
                     ErrorCode.FORBIDDEN,
@@ -58,7 +58,7 @@ final class Admission {
         insideByUid.computeIfPresent(uid, (_, own) -> own == 1 ? null : own - 1);
     }
 
-    private static Optional<Frame> refused(ErrorCode code, String text) {
+    private static Optional<Frame.ErrorFrame> refused(ErrorCode code, String text) {
         return Optional.of(Frame.ErrorFrame.of(code, text));
     }
 }

@@ -4,7 +4,6 @@ package io.gpuslice.actors.ingress;
 import io.gpuslice.actors.Session;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.page.Pages.MemberPage;
-import io.gpuslice.actors.process.Peer;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.SessionId;
@@ -16,7 +15,6 @@ import io.netty.channel.unix.FileDescriptor;
 import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -69,8 +67,6 @@ final class Connection {
     private record SessionEnded() implements Command {}
 
     private record Tick() implements Command {}
-
-    private record Greeting(int seq, Peer peer, ImageId image, String token, List<DeviceId> devices) {}
 
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
@@ -188,18 +184,23 @@ final class Connection {
             return;
         }
         if (hello.sessionId().isEmpty()) {
-            Frames.refuse(channel, seq, ErrorCode.SESSION_UNKNOWN, "HELLO names no session; is GPUSLICE_SESSION set?");
+            String text = "HELLO names no session; is GPUSLICE_SESSION set?";
+            with.chronicle()
+                    .notJoined(
+                            new SessionId(""), credentials.pid(), credentials.uid(), ErrorCode.SESSION_UNKNOWN, text);
+            Frames.refuse(channel, seq, ErrorCode.SESSION_UNKNOWN, text);
             return;
         }
         try {
+            SessionId id = new SessionId(hello.sessionId());
             Greeting asked = new Greeting(
                     seq,
+                    id,
                     with.peer(channel, credentials),
                     new ImageId(hello.imageId()),
                     hello.token(),
                     hello.devices().stream().map(DeviceId::new).toList());
             greeting = true;
-            SessionId id = new SessionId(hello.sessionId());
             context.ask(
                     Sessions.FindReply.class,
                     with.sessions(),
@@ -209,7 +210,9 @@ final class Connection {
                             ? found(asked, reply)
                             : new Unwelcome(asked, ErrorCode.INTERNAL, noAnswer(FIND_PATIENCE), Optional.empty()));
         } catch (IOException e) {
-            Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+            String text = String.valueOf(e.getMessage());
+            with.chronicle().notLetIn(credentials.pid(), credentials.uid(), ErrorCode.FORBIDDEN, text);
+            Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, text);
         }
     }
 
@@ -243,10 +246,9 @@ final class Connection {
         Membership joined = new Membership(
                 channel,
                 reply.session(),
-                asked.peer().process(),
-                asked.image(),
-                asked.devices().size(),
+                asked,
                 (reply.flags() & Abi.FLAG_STRICT) != 0,
+                with.chronicle(),
                 context.messageAdapter(Session.ChargeReply.class, Charged::new),
                 context.messageAdapter(Session.QueryReply.class, Queried::new));
         membership = joined;
@@ -278,6 +280,7 @@ final class Connection {
         greeting = false;
         session.ifPresent(
                 maybe -> maybe.tell(new Session.Disconnected(asked.peer().process(), asked.image())));
+        with.chronicle().notJoined(asked.session(), credentials.pid(), credentials.uid(), code, text);
         Frames.refuse(channel, asked.seq(), code, text);
         return closed ? Behaviors.stopped() : Behaviors.same();
     }

@@ -7,6 +7,7 @@ import io.gpuslice.actors.process.Peer;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.Text;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
@@ -43,8 +44,7 @@ final class Errands {
     void open(Frame.Open open, int seq) {
         boolean operator = with.settings().token().matches(open.token());
         if (with.settings().token().isSet() && !operator) {
-            Frames.refuse(
-                    channel,
+            notLetIn(
                     seq,
                     ErrorCode.UNAUTHENTICATED,
                     "the daemon wants the operator's token to open a session: set GPUSLICE_IPC_TOKEN to the one it was"
@@ -67,8 +67,13 @@ final class Errands {
                             leader,
                             replyTo));
         } catch (IOException e) {
-            Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
+            notLetIn(seq, ErrorCode.FORBIDDEN, String.valueOf(e.getMessage()));
         }
+    }
+
+    private void notLetIn(int seq, ErrorCode code, String text) {
+        with.chronicle().notLetIn(credentials.pid(), credentials.uid(), code, text);
+        Frames.refuse(channel, seq, code, text);
     }
 
     void join(Frame.Join join, int seq) {
@@ -92,8 +97,12 @@ final class Errands {
 
     private static Frame opened(boolean joined, Sessions.OpenReply reply) {
         return switch (reply) {
-            case Sessions.OpenReply.Opened(var id, var token, var warning) ->
-                joined ? new Frame.Joined(id.text(), token, warning) : new Frame.Opened(id.text(), token, warning);
+            case Sessions.OpenReply.Opened(var id, var token, var text) -> {
+                String warning = Text.fit(text, Abi.TEXT_SIZE);
+                yield joined
+                        ? new Frame.Joined(id.text(), token, warning)
+                        : new Frame.Opened(id.text(), token, warning);
+            }
             case Sessions.OpenReply.Refused(var code, var text) -> Frame.ErrorFrame.of(code, text);
         };
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
+import io.gpuslice.actors.Clock;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.eventloop.EventLoop;
 import io.gpuslice.actors.process.Peer;
 import io.gpuslice.actors.process.Processes;
+import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.wire.Frame;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -67,7 +69,11 @@ public final class Ingress {
 
     /** What every connection needs. */
     record Collaborators(
-            IngressSettings settings, Processes processes, ActorRef<Sessions.Command> sessions, CallHandler calls) {
+            IngressSettings settings,
+            Processes processes,
+            ActorRef<Sessions.Command> sessions,
+            CallHandler calls,
+            DoorChronicle chronicle) {
 
         /** Who is at the other end, as the kernel says. */
         Peer peer(EpollDomainSocketChannel channel, PeerCredentials credentials) throws IOException {
@@ -99,6 +105,7 @@ public final class Ingress {
     /**
      * Listens.
      *
+     * @param telemetry hears who is not let in, and of what guests report
      * @param replyTo hears once whether that was possible
      */
     public static Behavior<Command> create(
@@ -107,13 +114,15 @@ public final class Ingress {
             Processes processes,
             ActorRef<Sessions.Command> sessions,
             CallHandler calls,
+            Telemetry telemetry,
             ActorRef<Listening> replyTo) {
         return Behaviors.setup(context -> {
             try {
                 SocketFile file = SocketFile.claim(settings.socket(), settings.uid());
                 ChannelGroup channels = new DefaultChannelGroup(loop.io());
                 bind(context, settings.socket(), loop, channels);
-                Collaborators with = new Collaborators(settings, processes, sessions, calls);
+                Collaborators with = new Collaborators(
+                        settings, processes, sessions, calls, new DoorChronicle(telemetry, Clock.system()));
                 return new Ingress(context, with, file, channels, replyTo).listening();
             } catch (IOException e) {
                 replyTo.tell(new Listening.BindFailed(String.valueOf(e.getMessage())));
@@ -194,8 +203,14 @@ public final class Ingress {
     private void accept(EpollDomainSocketChannel channel) {
         try {
             PeerCredentials peer = channel.peerCredentials();
-            Optional<Frame> refusal = admission.enter(peer.pid(), peer.uid());
+            Optional<Frame.ErrorFrame> refusal = admission.enter(peer.pid(), peer.uid());
             if (refusal.isPresent()) {
+                with.chronicle()
+                        .notLetIn(
+                                peer.pid(),
+                                peer.uid(),
+                                refusal.get().code(),
+                                refusal.get().text());
                 Frames.sendLast(channel, refusal.get(), 0);
                 return;
             }

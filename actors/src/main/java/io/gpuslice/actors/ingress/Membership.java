@@ -3,8 +3,7 @@ package io.gpuslice.actors.ingress;
 
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.Session;
-import io.gpuslice.domain.ImageId;
-import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.DeviceId;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.netty.channel.Channel;
@@ -12,6 +11,7 @@ import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 
@@ -30,10 +30,9 @@ final class Membership {
 
     private final Channel channel;
     private final ActorRef<Session.Command> session;
-    private final ProcessId process;
-    private final ImageId image;
-    private final int devices;
+    private final Greeting who;
     private final boolean strict;
+    private final DoorChronicle chronicle;
     private final ActorRef<Session.ChargeReply> charges;
     private final ActorRef<Session.QueryReply> queries;
     private final Map<Integer, Waiting> waiting = new LinkedHashMap<>();
@@ -42,55 +41,51 @@ final class Membership {
     /** @param since System.nanoTime */
     private record Waiting(Frame request, long since) {}
 
-    /**
-     * @param devices how many its HELLO named
-     * @param strict whether its WELCOME said so: then it reports what it frees
-     */
+    /** @param strict whether its WELCOME said so: then it reports what it frees */
     Membership(
             Channel channel,
             ActorRef<Session.Command> session,
-            ProcessId process,
-            ImageId image,
-            int devices,
+            Greeting who,
             boolean strict,
+            DoorChronicle chronicle,
             ActorRef<Session.ChargeReply> charges,
             ActorRef<Session.QueryReply> queries) {
         this.channel = channel;
         this.session = session;
-        this.process = process;
-        this.image = image;
-        this.devices = devices;
+        this.who = who;
         this.strict = strict;
+        this.chronicle = chronicle;
         this.charges = charges;
         this.queries = queries;
     }
 
     void charge(Frame.Charge charge, int seq) {
-        if (charge.device() >= devices) {
+        if (!knows(charge.device())) {
             refuse(charge, seq, ErrorCode.BAD_REQUEST, noSuch(charge.device()));
         } else if (admit(charge, seq)) {
-            session.tell(new Session.Charge(process, image, charge.device(), charge.bytes(), seq, charges));
+            session.tell(new Session.Charge(
+                    who.peer().process(), who.image(), charge.device(), charge.bytes(), seq, charges));
         }
     }
 
     void query(Frame.Query query, int seq) {
         if (admit(query, seq)) {
-            session.tell(new Session.Query(process, seq, queries));
+            session.tell(new Session.Query(who.peer().process(), seq, queries));
         }
     }
 
     void freed(Frame.Freed freed, int seq) {
         if (!strict) {
-            // Nobody would count them, and a session's other requests would wait behind them.
+            // Nobody wants to know, and a flood of them would fill the audit.
             refuse(
                     freed,
                     seq,
                     ErrorCode.BAD_REQUEST,
                     "FREED is for strict sessions, and this one is not: WELCOME had no STRICT flag");
-        } else if (freed.device() >= devices) {
+        } else if (!knows(freed.device())) {
             refuse(freed, seq, ErrorCode.BAD_REQUEST, noSuch(freed.device()));
         } else {
-            session.tell(new Session.Freed(process, image, freed.device(), freed.bytes(), freed.handle()));
+            chronicle.freed(who, who.devices().get(freed.device()), freed.bytes());
         }
     }
 
@@ -158,7 +153,14 @@ final class Membership {
         // Null: it came too late and was answered already.
         @Nullable Waiting request = waiting.remove(seq);
         if (request != null) {
+            ended(request);
             Frames.send(channel, reply, seq);
+        }
+    }
+
+    private void ended(Waiting waited) {
+        if (waited.request() instanceof Frame.Charge) {
+            chronicle.answered(System.nanoTime() - waited.since());
         }
     }
 
@@ -184,6 +186,7 @@ final class Membership {
             Map.Entry<Integer, Waiting> entry = each.next();
             if (now - entry.getValue().since() >= olderThanNanos) {
                 each.remove();
+                ended(entry.getValue());
                 refuse(entry.getValue().request(), entry.getKey(), code, text);
             }
         }
@@ -192,20 +195,29 @@ final class Membership {
     /** The connection is gone. */
     void disconnected() {
         if (!ended) {
-            session.tell(new Session.Disconnected(process, image));
+            session.tell(new Session.Disconnected(who.peer().process(), who.image()));
         }
     }
 
     private void refuse(Frame request, int seq, ErrorCode code, String text) {
+        if (request instanceof Frame.Charge charge) {
+            Optional<DeviceId> device =
+                    knows(charge.device()) ? Optional.of(who.devices().get(charge.device())) : Optional.empty();
+            chronicle.denied(who, device, charge.bytes(), code, text);
+        }
         Frame reply = switch (request) {
             case Frame.Charge charge
-            when charge.device() < devices -> new Frame.Denied(code, charge.device(), charge.bytes(), 0, 0);
+            when knows(charge.device()) -> new Frame.Denied(code, charge.device(), charge.bytes(), 0, 0);
             default -> Frame.ErrorFrame.of(code, text);
         };
         Frames.send(channel, reply, seq);
     }
 
+    private boolean knows(int device) {
+        return device >= 0 && device < who.devices().size();
+    }
+
     private String noSuch(int device) {
-        return "device " + device + " is none of the " + devices + " that HELLO named";
+        return "device " + device + " is none of the " + who.devices().size() + " that HELLO named";
     }
 }

@@ -59,7 +59,7 @@ class AdmissionTest {
         }
     }
 
-    private static void assertRefused(Optional<Frame> refusal, ErrorCode code, String because) {
+    private static void assertRefused(Optional<Frame.ErrorFrame> refusal, ErrorCode code, String because) {
         assertThat(refusal).get().isInstanceOfSatisfying(Frame.ErrorFrame.class, error -> {
             assertThat(error.code()).isEqualTo(code);
             assertThat(error.text()).contains(because);

@@ -55,6 +55,10 @@ class DoorTest extends IngressFixture {
                                 Frame.ErrorFrame.class,
                                 error -> assertThat(error.code()).isEqualTo(ErrorCode.OVERLOADED));
                 third.awaitEnd();
+                assertThat(said())
+                        .singleElement()
+                        .asString()
+                        .startsWith("login denied 0 OVERLOADED: 2 connections of uid " + uid + " are open");
             }
         }
         await().untilAsserted(this::exchange);

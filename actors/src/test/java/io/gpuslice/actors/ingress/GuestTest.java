@@ -8,6 +8,7 @@ import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.Session;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.process.Peer;
+import io.gpuslice.actors.telemetry.Timing;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.SessionState;
@@ -70,6 +71,7 @@ class GuestTest extends IngressFixture {
             assertThat(hello.devices()).containsExactly(new DeviceId(GPU));
             hello.replyTo().tell(new Session.HelloReply.Refused(ErrorCode.UNAUTHENTICATED, "wrong token"));
             assertError(client, ErrorCode.UNAUTHENTICATED, "wrong token");
+            assertThat(said()).containsExactly("login denied session s1 0 UNAUTHENTICATED: wrong token");
         }
     }
 
@@ -82,6 +84,7 @@ class GuestTest extends IngressFixture {
                     .replyTo()
                     .tell(new Sessions.FindReply.Refused(ErrorCode.SESSION_UNKNOWN, "no session s1"));
             assertError(client, ErrorCode.SESSION_UNKNOWN, "no session s1");
+            assertThat(said()).containsExactly("join denied 0 SESSION_UNKNOWN: no session s1");
         }
     }
 
@@ -93,6 +96,10 @@ class GuestTest extends IngressFixture {
             client.send(HELLO);
             found();
             assertError(client, ErrorCode.INTERNAL, "nobody answered");
+            assertThat(said())
+                    .singleElement()
+                    .asString()
+                    .startsWith("join failed session s1 0 INTERNAL: nobody answered");
             assertThat(Duration.ofNanos(System.nanoTime() - before)).isLessThan(Duration.ofSeconds(2));
             session.expectMessageClass(Session.Hello.class);
             // It may have counted the process in by now.
@@ -137,6 +144,9 @@ class GuestTest extends IngressFixture {
 
             assertReply(client, second, new Frame.Denied(ErrorCode.QUOTA_EXCEEDED, 0, 1 << 20, 7, 9));
             assertReply(client, first, new Frame.Granted(4096, 0));
+            assertThat(telemetry.timings(Timing.DECISION)).hasSize(2).allMatch(nanos -> nanos > 0);
+            // Grants and denials are the session's to say.
+            assertThat(said()).isEmpty();
         }
     }
 
@@ -160,6 +170,13 @@ class GuestTest extends IngressFixture {
             Session.Charge charge = session.expectMessageClass(Session.Charge.class);
 
             assertReply(client, seq, new Frame.Denied(ErrorCode.INTERNAL, 0, 4096, 0, 0));
+            assertThat(said())
+                    .containsExactly(
+                            "deny failed session s1 device 4096 INTERNAL: the session did not answer within 1500 ms");
+            assertThat(telemetry.timings(Timing.DECISION))
+                    .singleElement()
+                    .satisfies(
+                            nanos -> assertThat(Duration.ofNanos(nanos)).isGreaterThanOrEqualTo(Membership.PATIENCE));
             assertThat(Duration.ofNanos(System.nanoTime() - before))
                     .isBetween(Membership.PATIENCE, Duration.ofSeconds(2));
 
@@ -180,6 +197,8 @@ class GuestTest extends IngressFixture {
             session.expectMessageClass(Session.Charge.class);
             session.stop();
             assertReply(client, waiting, new Frame.Denied(ErrorCode.SESSION_CLOSED, 0, 4096, 0, 0));
+            assertThat(said())
+                    .containsExactly("deny denied session s1 device 4096 SESSION_CLOSED: the session has ended");
             client.awaitEnd();
         }
     }
@@ -231,11 +250,10 @@ class GuestTest extends IngressFixture {
     }
 
     @Test
-    void aFreeInAStrictSessionIsToldAndNotAnswered() throws IOException {
+    void aFreeInAStrictSessionIsSaidAndNotAnswered() throws IOException {
         listen();
         try (Client client = member(Abi.FLAG_STRICT)) {
             client.send(new Frame.Freed(4096, 0x7000, 0));
-            session.expectMessage(new Session.Freed(self(), new ImageId(IMAGE), 0, 4096, 0x7000));
             int seq = client.send(new Frame.Query());
             Session.Query query = session.expectMessageClass(Session.Query.class);
             query.replyTo()
@@ -249,6 +267,7 @@ class GuestTest extends IngressFixture {
                             1,
                             Frame.Status.NO_TTL,
                             List.of(new Frame.Status.Device(9, 5, 7))));
+            assertThat(said()).containsExactly("free ok session s1 device 4096");
         }
     }
 
@@ -259,6 +278,7 @@ class GuestTest extends IngressFixture {
             client.send(new Frame.Freed(4096, 0x7000, 0));
             assertError(client, ErrorCode.BAD_REQUEST, "FREED is for strict sessions");
             session.expectNoMessage();
+            assertThat(said()).isEmpty();
         }
     }
 

@@ -4,12 +4,14 @@ package io.gpuslice.actors.ingress;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuslice.actors.Caller;
+import io.gpuslice.actors.RecordingTelemetry;
 import io.gpuslice.actors.Session;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.eventloop.LoopKit;
 import io.gpuslice.actors.page.MemfdPages;
 import io.gpuslice.actors.page.Pages.MemberPage;
 import io.gpuslice.actors.process.Processes;
+import io.gpuslice.actors.telemetry.Occurrence;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.ProcessId;
@@ -57,6 +59,7 @@ abstract class IngressFixture {
     TestProbe<Session.Command> session = test.kit().createTestProbe();
     final TestProbe<Ingress.Listening> listening = test.kit().createTestProbe();
     CallHandler calls = (_, json) -> CompletableFuture.completedFuture(json);
+    final RecordingTelemetry telemetry = new RecordingTelemetry();
     Path socket = Path.of("");
     int uid;
     MemberPage page;
@@ -87,7 +90,13 @@ abstract class IngressFixture {
 
     Behavior<Ingress.Command> ingress(IngressSettings settings) throws IOException {
         return Ingress.create(
-                settings, test.loop(), Processes.ofThisMachine(), sessions.ref(), this::answer, listening.ref());
+                settings,
+                test.loop(),
+                Processes.ofThisMachine(),
+                sessions.ref(),
+                this::answer,
+                telemetry,
+                listening.ref());
     }
 
     CompletionStage<String> answer(Caller caller, String json) {
@@ -179,5 +188,23 @@ abstract class IngressFixture {
             }
         }
         return count;
+    }
+
+    /** What happened, in a few words each; it is checked that this process did it. */
+    List<String> said() {
+        return telemetry.all().stream().map(this::text).toList();
+    }
+
+    private String text(Occurrence occurrence) {
+        assertThat(occurrence.pid()).isEqualTo(SELF);
+        assertThat(occurrence.uid()).isEqualTo(uid);
+        assertThat(occurrence.device()).isIn(Optional.empty(), Optional.of(new DeviceId(GPU)));
+        return occurrence.operation()
+                + " " + occurrence.result()
+                + occurrence.session().map(id -> " session " + id).orElse("")
+                + occurrence.device().map(_ -> " device").orElse("")
+                + " " + occurrence.bytes()
+                + occurrence.error().map(code -> " " + code).orElse("")
+                + (occurrence.detail().isEmpty() ? "" : ": " + occurrence.detail());
     }
 }

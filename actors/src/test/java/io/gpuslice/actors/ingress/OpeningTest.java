@@ -39,6 +39,21 @@ class OpeningTest extends IngressFixture {
     }
 
     @Test
+    void aWarningThatIsLongerThanItsFieldIsCut() throws IOException {
+        listen();
+        try (Client client = new Client(socket)) {
+            client.send(new Frame.Open("", "8GB", "", 0, 0));
+
+            sessions.expectMessageClass(Sessions.Open.class)
+                    .replyTo()
+                    .tell(new Sessions.OpenReply.Opened(new SessionId("s1"), "secret", "careful, ".repeat(100)));
+            assertThat(client.reply(Frame.Opened.class).warning())
+                    .startsWith("careful, careful")
+                    .endsWith("…");
+        }
+    }
+
+    @Test
     void createHasNoLeader() throws IOException {
         listen();
         try (Client client = new Client(socket)) {
@@ -69,6 +84,7 @@ class OpeningTest extends IngressFixture {
         try (Client client = new Client(socket)) {
             client.send(new Frame.Open("wrong", "8GB", "", 0, 0));
             assertError(client, ErrorCode.UNAUTHENTICATED, "GPUSLICE_IPC_TOKEN");
+            assertThat(said()).singleElement().asString().startsWith("login denied 0 UNAUTHENTICATED: ");
             client.send(new Frame.Open("s3cret", "8GB", "", 0, 0));
             assertThat(sessions.expectMessageClass(Sessions.Open.class).caller().operator())
                     .isTrue();

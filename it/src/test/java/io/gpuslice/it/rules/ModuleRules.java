@@ -63,7 +63,7 @@ final class ModuleRules {
     static final ArchRule ACTORS_KNOW_THE_DOMAIN = only("actors", "domain", "wire", "linux", "config");
     static final ArchRule PERSISTENCE_KNOWS_THE_ACTORS =
             only("persistence", "actors", "domain", "wire", "linux", "config");
-    static final ArchRule HTTP_KNOWS_THE_ACTORS = only("http", "actors", "domain", "wire", "config");
+    static final ArchRule HTTP_KNOWS_THE_ACTORS = only("http", "actors", "domain", "wire", "linux", "config");
     static final ArchRule DAEMON_KNOWS_ALL_BUT_THE_CLI =
             only("daemon", "http", "persistence", "actors", "domain", "wire", "linux", "config");
     static final ArchRule CLI_KNOWS_CONFIG_WIRE_AND_LINUX = only("cli", "config", "wire", "linux");
@@ -94,6 +94,23 @@ final class ModuleRules {
             .resideInAPackage("io.netty..")
             .as("sockets of the daemon are the actors' business");
 
+    /** So that another library could take its place, and a test none at all. */
+    static final ArchRule ONLY_THE_METRICS_KNOW_KAMON = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.gpuslice.http.metrics..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("kamon..")
+            .as("Kamon stays behind the interface Metrics");
+
+    static final ArchRule ONLY_HTTP_SPEAKS_HTTP = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.gpuslice.http..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.apache.pekko.http..")
+            .as("Pekko HTTP stays in http/");
+
     static final List<ArchRule> ALL = List.of(
             DOMAIN_IS_PURE,
             DOMAIN_ASKS_NO_CLOCK,
@@ -107,7 +124,9 @@ final class ModuleRules {
             CLI_KNOWS_CONFIG_WIRE_AND_LINUX,
             CLI_IS_LIGHT,
             NATIVE_CODE_HAS_TWO_DOORS,
-            ONLY_ACTORS_KNOW_NETTY);
+            ONLY_ACTORS_KNOW_NETTY,
+            ONLY_THE_METRICS_KNOW_KAMON,
+            ONLY_HTTP_SPEAKS_HTTP);
 
     private ModuleRules() {}
 

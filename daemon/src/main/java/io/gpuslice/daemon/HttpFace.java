@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.daemon;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.gpuslice.actors.telemetry.Telemetry;
+import io.gpuslice.config.Settings;
+import io.gpuslice.config.Settings.HttpAddress;
+import io.gpuslice.http.Api;
+import io.gpuslice.http.HttpServer;
+import io.gpuslice.http.Readiness;
+import io.gpuslice.http.metrics.Metrics;
+import io.gpuslice.linux.PrivateDirectory;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * HTTP, where the settings want it. {@code SOCKET.http.json} tells the daemon's user where that is and which token is in
+ * force, as long as it is so.
+ */
+final class HttpFace implements AutoCloseable {
+    private final HttpServer server;
+    private final Path file;
+
+    private HttpFace(HttpServer server, Path file) {
+        this.server = server;
+        this.file = file;
+    }
+
+    /**
+     * Starts answering.
+     *
+     * @param socket where the daemon listens already
+     * @return empty if the settings want none
+     * @throws IOException why it cannot; the message says what to do
+     */
+    static Optional<HttpFace> start(
+            Settings settings, Path socket, Api api, Metrics metrics, Readiness readiness, Telemetry telemetry)
+            throws IOException, InterruptedException {
+        Path file = socket.resolveSibling(socket.getFileName() + ".http.json");
+        // A daemon that was killed may have left it.
+        Files.deleteIfExists(file);
+        if (settings.http().address() instanceof HttpAddress.Off) {
+            return Optional.empty();
+        }
+        Optional<InetSocketAddress> address = settings.http().address() instanceof HttpAddress.Fixed(var fixed)
+                ? Optional.of(fixed)
+                : Optional.empty();
+        String token = HttpToken.of(settings);
+        HttpServer server = HttpServer.start(
+                new HttpServer.Settings(address, token, settings.http().token().isPresent()),
+                api,
+                metrics,
+                readiness,
+                telemetry,
+                PrivateDirectory.uid());
+        try {
+            PrivateFile.write(
+                    file,
+                    JsonNodeFactory.instance
+                                    .objectNode()
+                                    .put("url", server.url().toString())
+                                    .put("token", token)
+                            + "\n");
+            return Optional.of(new HttpFace(server, file));
+        } catch (IOException e) {
+            server.close();
+            throw new IOException("where HTTP is answered cannot be written to " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    URI url() {
+        return server.url();
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (server) {
+            Files.deleteIfExists(file);
+        }
+    }
+}

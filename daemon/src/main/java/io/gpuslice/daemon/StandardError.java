@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.daemon;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Where the log goes. */
+final class StandardError {
+    private StandardError() {}
+
+    /** Whether somebody looks at it. System.console() speaks of standard input and output, and loads a line editor. */
+    static boolean isTerminal() {
+        try {
+            String file = Files.readSymbolicLink(Path.of("/proc/self/fd/2")).toString();
+            return file.startsWith("/dev/pts/") || file.startsWith("/dev/tty") || file.equals("/dev/console");
+        } catch (IOException e) {
+            return false;
+        }
+    }
+}

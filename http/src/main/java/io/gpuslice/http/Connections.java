@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.http;
+
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import org.apache.pekko.Done;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.http.javadsl.Http;
+import org.apache.pekko.http.javadsl.model.HttpRequest;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.http.javadsl.model.headers.Connection;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.SharedKillSwitch;
+import org.apache.pekko.stream.TLSProtocol.SslTlsInbound;
+import org.apache.pekko.stream.TLSProtocol.SslTlsOutbound;
+import org.apache.pekko.stream.javadsl.BidiFlow;
+import org.apache.pekko.stream.javadsl.Flow;
+import org.apache.pekko.stream.javadsl.Keep;
+import org.apache.pekko.stream.javadsl.TLSPlacebo;
+import org.apache.pekko.stream.javadsl.Tcp;
+import org.apache.pekko.util.ByteString;
+
+/** The connections there are, and how they end: when the client wants it, is silent for too long, or the server stops. */
+final class Connections {
+
+    /** How long it may take to send the first request, and each after that. Reading and answering it is not in it. */
+    private static final Duration FIRST_REQUEST = Duration.ofSeconds(5);
+
+    private static final Duration NEXT_REQUEST = Duration.ofSeconds(60);
+    private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
+
+    /** Scala knows that who takes any kind of bytes takes these; Java has to be told. */
+    @SuppressWarnings("unchecked")
+    private static final BidiFlow<SslTlsOutbound, ByteString, ByteString, SslTlsInbound, NotUsed> PLAIN =
+            (BidiFlow<SslTlsOutbound, ByteString, ByteString, SslTlsInbound, NotUsed>)
+                    (BidiFlow<?, ?, ?, ?, ?>) TLSPlacebo.getInstance();
+
+    private final ActorSystem system;
+    private final Routes routes;
+    private final Executor blocking;
+    private final Set<Open> open = ConcurrentHashMap.newKeySet();
+    private volatile boolean stopping;
+
+    private Connections(ActorSystem system, Routes routes, Executor blocking) {
+        this.system = system;
+        this.routes = routes;
+        this.blocking = blocking;
+    }
+
+    /** None yet, of a server that runs in {@code system}. */
+    static Connections of(ActorSystem system, Routes routes) {
+        Connections connections = new Connections(
+                system, routes, system.dispatchers().lookup("pekko.actor.default-blocking-io-dispatcher"));
+        system.scheduler().scheduleWithFixedDelay(LOOK_EVERY, LOOK_EVERY, connections::endSilent, system.dispatcher());
+        return connections;
+    }
+
+    /** Completed when it is closed; never fails, which would end the listening. */
+    CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
+        return new Open().serve(connection);
+    }
+
+    /** No further request is answered; those that are there get their answer. */
+    void stop() {
+        stopping = true;
+        open.forEach(Open::endIfIdle);
+    }
+
+    /**
+     * A byte now and then keeps a connection from being idle, and a thousand of such connections would keep everybody
+     * else out.
+     */
+    private void endSilent() {
+        open.stream().filter(Open::isOverdue).forEach(Open::endIfIdle);
+    }
+
+    private final class Open {
+
+        private final SharedKillSwitch end = KillSwitches.shared("connection");
+        private volatile boolean asked;
+        private volatile long deadline = System.nanoTime() + FIRST_REQUEST.toNanos();
+
+        CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
+            open.add(this);
+            if (stopping) {
+                endIfIdle();
+            }
+            Visitor visitor = new Visitor(connection.remoteAddress(), connection.localAddress(), blocking);
+            Flow<HttpResponse, HttpRequest, CompletionStage<Done>> http = Http.get(system)
+                    .serverLayer()
+                    .atop(PLAIN)
+                    .join(connection.flow().watchTermination(Keep.right()), Keep.right());
+            return answering(visitor)
+                    .joinMat(http, Keep.right())
+                    .run(system)
+                    .exceptionally(_ -> Done.getInstance())
+                    .whenComplete((_, _) -> open.remove(this));
+        }
+
+        /** One request after the other. */
+        private Flow<HttpRequest, HttpResponse, NotUsed> answering(Visitor visitor) {
+            return Flow.of(HttpRequest.class)
+                    .via(end.flow())
+                    .mapAsync(1, request -> {
+                        asked = true;
+                        return routes.answer(visitor, request);
+                    })
+                    .map(this::answered);
+        }
+
+        /** Here, and not when the answer is known: from here on it is on its way, and an end comes after it. */
+        private HttpResponse answered(HttpResponse response) {
+            deadline = System.nanoTime() + NEXT_REQUEST.toNanos();
+            asked = false;
+            return stopping ? response.addHeader(Connection.create("close")) : response;
+        }
+
+        boolean isOverdue() {
+            return System.nanoTime() - deadline > 0;
+        }
+
+        void endIfIdle() {
+            if (!asked) {
+                end.shutdown();
+            }
+        }
+    }
+}
