@@ -14,6 +14,9 @@
  *   charge reclaim PATH TRIALS
  *       milliseconds from the SIGKILL of a process that holds 64 x 1 MiB, the whole limit, until a sibling is
  *       granted those 64 MiB.
+ *   charge sessions PATH COUNT
+ *       opens so many sessions, each with a process that holds 4 KiB of it, says "ready", and ends with its standard
+ *       input. Measures nothing: they are the crowd beside which something else is measured.
  *
  * The result is one line of JSON on stdout; times in microseconds (reclaim: milliseconds). GPUSLICE_IPC_TOKEN is
  * the operator's token, where the daemon has one.
@@ -29,6 +32,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -423,6 +427,49 @@ static int reclaims(const char *path, long trials) {
     return 0;
 }
 
+/* ---------------------------------------------------------------- sessions */
+
+/* A member for as long as its parent lives, whatever the parent dies of. */
+static void stay(const char *path, const struct gpuslice_opened *session, int ready) {
+    must(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "prctl");
+    struct guest guest = say_hello(path, session);
+    if (!charge(&guest, STEP))
+        die("a member was denied %llu bytes", STEP);
+    must(write(ready, "", 1) == 1, "write");
+    for (;;)
+        pause();
+}
+
+static int sessions(const char *path, long count) {
+    if (count > MAX_CLIENTS)
+        die("%ld sessions are too many: at most %d", count, MAX_CLIENTS);
+    struct gpuslice_opened opened[MAX_CLIENTS];
+    pid_t members[MAX_CLIENTS];
+    char byte;
+    for (long i = 0; i < count; i++) {
+        opened[i] = open_session(path, "1GB", 0);
+        int ready[2];
+        must(pipe(ready) == 0, "pipe");
+        members[i] = fork();
+        must(members[i] >= 0, "fork");
+        if (members[i] == 0)
+            stay(path, &opened[i], ready[1]);
+        close(ready[1]);
+        must(read(ready[0], &byte, 1) == 1, "a member ended");
+        close(ready[0]);
+    }
+    puts("ready");
+    fflush(stdout);
+    while (read(STDIN_FILENO, &byte, 1) > 0)
+        ;
+    for (long i = 0; i < count; i++) {
+        kill(members[i], SIGKILL);
+        waitpid(members[i], NULL, 0);
+        remove_session(path, &opened[i]);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && !strcmp(argv[1], "echo-server"))
         return echo_server(argv[2]);
@@ -432,5 +479,8 @@ int main(int argc, char **argv) {
         return round_trips(argv[2], true, (int)number(argv[3]), number(argv[4]), number(argv[5]), argc == 7);
     if (argc == 4 && !strcmp(argv[1], "reclaim"))
         return reclaims(argv[2], number(argv[3]));
-    die("usage: charge echo-server PATH | echo|grant PATH CLIENTS REQUESTS WARM-UP [shared] | reclaim PATH TRIALS");
+    if (argc == 4 && !strcmp(argv[1], "sessions"))
+        return sessions(argv[2], number(argv[3]));
+    die("usage: charge echo-server PATH | echo|grant PATH CLIENTS REQUESTS WARM-UP [shared] | reclaim PATH TRIALS |"
+        " sessions PATH COUNT");
 }

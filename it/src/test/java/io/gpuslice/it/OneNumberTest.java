@@ -4,6 +4,7 @@ package io.gpuslice.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.Map;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -37,6 +38,24 @@ class OneNumberTest {
         assertThat(onDevice.path("limit_bytes").asLong()).isEqualTo(64 * Rig.MIB);
         JsonNode listed = Rig.json(rig.run("ps", "--format", "json").ok().out());
         assertThat(listed).as("ps").containsExactly(inspected);
+        assertThat(rig.web().get("/sessions/" + session).with(200).json())
+                .as("HTTP")
+                .isEqualTo(inspected);
+        String device = onDevice.path("uuid").asText();
+        Map<String, String> labels = Map.of("session", session, "device", device);
+        Scrape scrape = rig.web().scrape();
+        assertThat(scrape.number("gpuslice_used_bytes", labels)).isEqualTo(used);
+        assertThat(scrape.number("gpuslice_limit_bytes", labels)).isEqualTo(64 * Rig.MIB);
+        assertThat(scrape.number("gpuslice_used_bytes_total")).isEqualTo(used);
+        JsonNode card = rig.card().path("devices").path(0);
+        assertThat(rig.web().get("/devices").with(200).json().path("devices"))
+                .filteredOn(known -> known.path("uuid").asText().equals(device))
+                .singleElement()
+                .satisfies(known -> {
+                    assertThat(card.path("uuid").asText()).isEqualTo(device);
+                    assertThat(known.path("total_bytes").asLong())
+                            .isEqualTo(card.path("capacity").asLong());
+                });
     }
 
     @Test
