@@ -15,27 +15,33 @@
  * on any kill, and on exec (the descriptor is close-on-exec). A forked child inherits the descriptor and so keeps the
  * memory of a dead parent, unless FAKECUDA_CLOSE_ON_FORK=1.
  *
+ * Memory that several processes have references to (struct fakecuda_shared) is not in any slot's `bytes` but in the
+ * sums of whoever is its holder at the time.
+ *
  * When the dead are struck off: nobody runs at the moment of a death, so a dead process's bytes stay in `used` and
  * `current` until the next process that would exceed the card's capacity, raise a peak, read cuMemGetInfo or take the
  * slot removes them, exactly once. Since that happens before a peak may rise, a peak never counts a process that
  * was dead when the allocation arrived: peak > limit proves that the living really held more than the limit. A reader
- * that wants the sum of the living at this instant adds up the slots whose {pid, starttime} live (fakecuda-stat does). */
+ * that wants the sum of the living at this instant adds up the slots whose {pid, starttime} live and the shared memory
+ * (fakecuda-stat does). */
 #ifndef FAKECUDA_CARD_H
 #define FAKECUDA_CARD_H
 
 #include <stdint.h>
 
 #define FAKECUDA_MAGIC 0x41445543454b4146ull /* "FAKECUDA" */
-#define FAKECUDA_VERSION 1u
+#define FAKECUDA_VERSION 2u
 #define FAKECUDA_DEVICES 16u
 #define FAKECUDA_SLOTS 256u
 #define FAKECUDA_GROUPS 256u
-#define FAKECUDA_CALLS 16u
+#define FAKECUDA_CALLS 48u
+#define FAKECUDA_KINDS 16u
+#define FAKECUDA_SHARED 256u              /* shared memories per device */
 #define FAKECUDA_SLOT_LOCK (1ull << 32)   /* lock byte of slot 0, behind the end of the file */
 #define FAKECUDA_CONFIG_LOCK (1ull << 33) /* shared: the card is in use; exclusive: it is being set up */
 
-/* Entry points counted per process and device: X(index, name in fakecuda-stat). The commonest two come first: they share
- * a cache line with what changes with them. */
+/* Entry points counted per process and device: X(index, name in fakecuda-stat); a name without its version stands for
+ * every version of it. The commonest two come first: they share a cache line with what changes with them. */
 #define FAKECUDA_CALL_LIST(X)                                                                                          \
     X(0, cuMemAlloc_v2)                                                                                                \
     X(1, cuMemFree_v2)                                                                                                 \
@@ -44,10 +50,54 @@
     X(4, cuMemAllocManaged)                                                                                            \
     X(5, cuMemAllocPitch_v2)                                                                                           \
     X(6, cuMemAllocPitch)                                                                                              \
-    X(7, implicit_free) /* blocks freed by the end of their context, or found no address */
+    X(7, implicit_free) /* blocks freed by the end of their context, or found no address */                            \
+    X(8, cuMemAllocAsync)                                                                                              \
+    X(9, cuMemAllocFromPoolAsync)                                                                                      \
+    X(10, cuMemFreeAsync)                                                                                              \
+    X(11, cuMemPoolCreate)                                                                                             \
+    X(12, cuMemPoolDestroy)                                                                                            \
+    X(13, cuMemPoolTrimTo)                                                                                             \
+    X(14, cuMemPoolImportPointer)                                                                                      \
+    X(15, cuMemCreate)                                                                                                 \
+    X(16, cuMemRelease)                                                                                                \
+    X(17, cuMemMap)                                                                                                    \
+    X(18, cuMemUnmap)                                                                                                  \
+    X(19, cuMemRetainAllocationHandle)                                                                                 \
+    X(20, cuMemImportFromShareableHandle)                                                                              \
+    X(21, cuMulticastBind)                                                                                             \
+    X(22, cuMulticastUnbind)                                                                                           \
+    X(23, cuArrayCreate)                                                                                               \
+    X(24, cuArrayDestroy)                                                                                              \
+    X(25, cuMipmappedArrayCreate)                                                                                      \
+    X(26, cuMipmappedArrayDestroy)                                                                                     \
+    X(27, cuGraphLaunch)                                                                                               \
+    X(28, graph_alloc) /* an allocation node that ran */                                                               \
+    X(29, graph_free)  /* a free node that ran, or AUTO_FREE_ON_LAUNCH */                                              \
+    X(30, cuDeviceGraphMemTrim)                                                                                        \
+    X(31, cuIpcGetMemHandle)                                                                                           \
+    X(32, cuIpcOpenMemHandle)                                                                                          \
+    X(33, cuIpcCloseMemHandle)                                                                                         \
+    X(34, cuImportExternalMemory)                                                                                      \
+    X(35, cuDestroyExternalMemory)
 enum fakecuda_call {
 #define X(index, name) FAKECUDA_CALL_##name = index,
     FAKECUDA_CALL_LIST(X)
+#undef X
+};
+
+/* What memory is held as: X(index, name in fakecuda-stat). */
+#define FAKECUDA_KIND_LIST(X)                                                                                          \
+    X(0, linear)                                                                                                       \
+    X(1, managed)                                                                                                      \
+    X(2, pitched)                                                                                                      \
+    X(3, pool)     /* what stream-ordered pools reserve, used or not */                                                \
+    X(4, physical) /* cuMemCreate */                                                                                   \
+    X(5, array)                                                                                                        \
+    X(6, graph)    /* what the devices' graph allocators reserve */                                                    \
+    X(7, context)  /* FAKECUDA_CONTEXT_OVERHEAD */
+enum fakecuda_kind {
+#define X(index, name) FAKECUDA_KIND_##name = index,
+    FAKECUDA_KIND_LIST(X)
 #undef X
 };
 
@@ -55,26 +105,41 @@ enum fakecuda_call {
 struct fakecuda_device {
     uint64_t lock;     /*  0: 0, or generation << 16 | slot + 1 of the process inside the critical section */
     uint64_t capacity; /*  8: bytes of memory */
-    uint64_t used;     /* 16: sum of bytes over all slots */
+    uint64_t used;     /* 16: sum of bytes over all slots and all shared memory */
     uint64_t peak;     /* 24: highest `used` ever */
     uint8_t uuid[16];  /* 32 */
     char name[48];     /* 48: NUL-terminated */
-    uint64_t reserved[4];
+    uint64_t shared;   /* 96: the entries of `shared` from here on were never used */
+    uint64_t reserved[3];
 };
 
-/* What one process did on one device; 192 bytes. Since the process started, unless said otherwise. */
+/* What one process did on one device; 576 bytes. Since the process started, unless said otherwise. */
 struct fakecuda_books {
-    uint64_t bytes;                 /*  0: held now, as asked for (pitched: pitch * height) */
-    uint64_t peak;                  /*  8: highest `bytes` */
-    uint64_t live;                  /* 16: allocations held now */
-    uint64_t allocated;             /* 24: sum of the bytes of all allocations that succeeded */
-    uint64_t refused;               /* 32: allocations that found no room */
-    uint64_t contexts;              /* 40: contexts alive now */
-    uint64_t calls[FAKECUDA_CALLS]; /* 48: successful calls by enum fakecuda_call */
+    uint64_t bytes;                 /*   0: held now and not shared, as asked for (pitched: pitch * height) */
+    uint64_t peak;                  /*   8: highest sum of bytes held, shared ones included */
+    uint64_t live;                  /*  16: allocations held now */
+    uint64_t allocated;             /*  24: sum of the bytes of all allocations that succeeded */
+    uint64_t refused;               /*  32: allocations that found no room */
+    uint64_t contexts;              /*  40: contexts alive now */
+    uint64_t calls[FAKECUDA_CALLS]; /*  48: successful calls by enum fakecuda_call */
+    uint64_t kinds[FAKECUDA_KINDS]; /* 432: `bytes` by enum fakecuda_kind; linear is the rest and not written */
     uint64_t reserved[2];
 };
 
-/* One process; 3136 bytes. A slot is taken over by a new process only when the old one is dead. */
+/* Memory that has been exported from its process; 64 bytes. It is held by one process that has references to it, the
+ * exporter first. When that one lets go or dies it is held by another that has references; when there is none, by
+ * nobody, as long as an exported descriptor is open somewhere: such a descriptor has a read lock on byte 0 of
+ * <state>.<device>.<index>, the file that is the memory. */
+struct fakecuda_shared {
+    uint64_t generation; /*  0: +1 with each memory that the entry stands for */
+    uint64_t bytes;      /*  8: 0 = unused */
+    uint32_t holder;     /* 16: slot + 1; 0 = nobody */
+    uint32_t kind;       /* 20: enum fakecuda_kind */
+    uint64_t members[FAKECUDA_SLOTS / 64]; /* 24: a bit for each slot with references */
+    uint64_t reserved;
+};
+
+/* One process; 9280 bytes. A slot is taken over by a new process only when the old one is dead. */
 struct fakecuda_slot {
     uint64_t generation; /*  0: +1 with each owner; 0 = never used */
     uint64_t starttime;  /*  8: field 22 of /proc/<pid>/stat: with pid, the owner's identity */
@@ -90,7 +155,7 @@ struct fakecuda_slot {
 struct fakecuda_group {
     char name[64]; /* 0: NUL-terminated; empty = unused */
     struct fakecuda_group_memory {
-        uint64_t current; /* sum of bytes over the group's slots */
+        uint64_t current; /* sum of what the group's slots hold, shared memory included */
         uint64_t peak;    /* highest `current` ever: the witness that a limit held at every instant */
     } memory[FAKECUDA_DEVICES]; /* 64 */
 };
@@ -104,17 +169,21 @@ struct fakecuda_card {
     uint64_t reserved[5];
     struct fakecuda_device devices[FAKECUDA_DEVICES]; /* 64 */
     struct fakecuda_slot slots[FAKECUDA_SLOTS];       /* 2112 */
-    struct fakecuda_group groups[FAKECUDA_GROUPS];    /* 804928 */
+    struct fakecuda_group groups[FAKECUDA_GROUPS];    /* 2377792 */
+    struct fakecuda_shared shared[FAKECUDA_DEVICES][FAKECUDA_SHARED]; /* 2459712: under its device's lock */
 };
 
 _Static_assert(sizeof(struct fakecuda_device) == 128, "device");
-_Static_assert(sizeof(struct fakecuda_books) == 192, "books");
-_Static_assert(sizeof(struct fakecuda_slot) == 3136, "slot");
+_Static_assert(sizeof(struct fakecuda_books) == 576, "books");
+_Static_assert(sizeof(struct fakecuda_shared) == 64, "shared");
+_Static_assert(sizeof(struct fakecuda_slot) == 9280, "slot");
 _Static_assert(sizeof(struct fakecuda_group) == 320, "group");
+_Static_assert(__builtin_offsetof(struct fakecuda_books, kinds) == 432, "kinds");
 _Static_assert(__builtin_offsetof(struct fakecuda_slot, books) == 64, "books");
 _Static_assert(__builtin_offsetof(struct fakecuda_card, devices) == 64, "devices");
 _Static_assert(__builtin_offsetof(struct fakecuda_card, slots) == 2112, "slots");
-_Static_assert(__builtin_offsetof(struct fakecuda_card, groups) == 804928, "groups");
-_Static_assert(sizeof(struct fakecuda_card) == 886848, "card");
+_Static_assert(__builtin_offsetof(struct fakecuda_card, groups) == 2377792, "groups");
+_Static_assert(__builtin_offsetof(struct fakecuda_card, shared) == 2459712, "shared");
+_Static_assert(sizeof(struct fakecuda_card) == 2721856, "card");
 
 #endif

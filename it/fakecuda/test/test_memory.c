@@ -234,8 +234,8 @@ static void theRuntimeReportsWhatTheDriverSays(void)
 
 static void whatIsNotThereSaysNotSupported(void)
 {
-    CUresult cuMemCreate(void);
-    CHECK_EQ(cuMemCreate(), CUDA_ERROR_NOT_SUPPORTED);
+    CUresult cuMemBatchDecompressAsync(void);
+    CHECK_EQ(cuMemBatchDecompressAsync(), CUDA_ERROR_NOT_SUPPORTED);
 }
 
 int main(void)

@@ -31,6 +31,15 @@ static void theVersionAskedForDecidesTheAbi(void)
     CHECK(ask("cuMemAlloc", 13000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuMemAlloc_v2"));
     CHECK(ask("cuCtxCreate", 11030, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuCtxCreate_v2"));
     CHECK(ask("cuCtxCreate", 11040, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuCtxCreate_v3"));
+    CHECK(ask("cuCtxCreate", 13000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuCtxCreate_v4"));
+    CHECK(ask("cuMemPrefetchAsync", 12010, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuMemPrefetchAsync"));
+    CHECK(ask("cuMemPrefetchAsync", 12020, 2, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuMemPrefetchAsync_v2_ptsz"));
+    CHECK(ask("cuMemAdvise", 13000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuMemAdvise_v2"));
+    CHECK(ask("cuGraphInstantiate", 10000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuGraphInstantiate"));
+    CHECK(ask("cuGraphInstantiate", 11000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuGraphInstantiate_v2"));
+    CHECK(ask("cuGraphAddNode", 12030, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuGraphAddNode_v2"));
+    CHECK(ask("cuIpcOpenMemHandle", 4010, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuIpcOpenMemHandle"));
+    CHECK(ask("cuMemGetMemPool", 12090, 0, CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT) == NULL);
     CHECK(ask("cuGetProcAddress", 11030, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuGetProcAddress"));
     CHECK(ask("cuGetProcAddress", 12000, 0, CU_GET_PROC_ADDRESS_SUCCESS) == by_name("cuGetProcAddress_v2"));
 }

@@ -8,10 +8,11 @@
 #include "lock.h"
 #include "process.h"
 
-/* Readers of the file sample without the lock: no torn or invented values. */
-static void store(uint64_t *word, uint64_t value)
+#define store books_store
+
+static uint64_t load(const uint64_t *word)
 {
-    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
 static void raise_to(uint64_t *peak, uint64_t value)
@@ -44,11 +45,45 @@ uint64_t card_used(const struct card *card, uint32_t device)
 {
     uint64_t used = 0;
     for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++) {
-        uint64_t bytes = __atomic_load_n(&card->map->slots[s].books[device].bytes, __ATOMIC_RELAXED);
+        uint64_t bytes = load(&card->map->slots[s].books[device].bytes);
         if (bytes != 0 && card_slot_alive(card, s))
             used += bytes;
     }
+    for (uint32_t i = 0; i < shared_count(card, device); i++) {
+        uint64_t bytes = load(&card->map->shared[device][i].bytes);
+        if (bytes != 0 && card_shared_holder(card, device, i) != CARD_GONE)
+            used += bytes;
+    }
     return used;
+}
+
+static uint64_t held_shared(const struct card *card, uint32_t device, uint32_t slot, int kind)
+{
+    uint64_t held = 0;
+    for (uint32_t i = 0; i < shared_count(card, device); i++) {
+        const struct fakecuda_shared *shared = &card->map->shared[device][i];
+        uint64_t bytes = load(&shared->bytes);
+        if (bytes != 0 && (kind < 0 || shared->kind == (uint32_t)kind) && card_shared_holder(card, device, i) == slot)
+            held += bytes;
+    }
+    return held;
+}
+
+uint64_t card_held(const struct card *card, uint32_t device, uint32_t slot)
+{
+    return load(&card->map->slots[slot].books[device].bytes) + held_shared(card, device, slot, -1);
+}
+
+uint64_t card_held_kind(const struct card *card, uint32_t device, uint32_t slot, enum fakecuda_kind kind)
+{
+    const struct fakecuda_books *books = &card->map->slots[slot].books[device];
+    uint64_t own = load(&books->kinds[kind]);
+    if (kind == FAKECUDA_KIND_linear) {
+        own = load(&books->bytes);
+        for (int k = 0; k < (int)FAKECUDA_KINDS; k++)
+            own -= load(&books->kinds[k]);
+    }
+    return own + held_shared(card, device, slot, (int)kind);
 }
 
 static bool grouped(const struct fakecuda_slot *slot)
@@ -56,15 +91,40 @@ static bool grouped(const struct fakecuda_slot *slot)
     return slot->group != 0;
 }
 
-/* Strikes one slot's holdings off; the caller holds the device's lock and knows that the owner is dead. */
-static void strike_off(struct fakecuda_card *map, uint32_t device, uint32_t slot)
+/* The sum that the holder's group counts it in; NULL if there is none. */
+static struct fakecuda_group_memory *group_of(struct fakecuda_card *map, uint32_t device, uint32_t holder)
 {
+    bool counts = holder < FAKECUDA_SLOTS && grouped(&map->slots[holder]);
+    return counts ? &map->groups[map->slots[holder].group].memory[device] : NULL;
+}
+
+void books_move(struct card *card, uint32_t device, uint64_t bytes, uint32_t from, uint32_t to)
+{
+    struct fakecuda_card *map = card->map;
+    struct fakecuda_group_memory *old = group_of(map, device, from), *new = group_of(map, device, to);
+    if (old != NULL)
+        store(&old->current, old->current - bytes);
+    if (new != NULL) {
+        store(&new->current, new->current + bytes);
+        raise_to(&new->peak, new->current);
+    }
+    if (to == CARD_GONE)
+        store(&map->devices[device].used, map->devices[device].used - bytes);
+}
+
+/* Strikes one slot's holdings off; the caller holds the device's lock and knows that the owner is dead. */
+static void strike_off(struct card *card, uint32_t device, uint32_t slot)
+{
+    struct fakecuda_card *map = card->map;
     struct fakecuda_books *books = &map->slots[slot].books[device];
+    shared_strike_off(card, device, slot);
     uint64_t *current = &map->groups[map->slots[slot].group].memory[device].current;
     store(&map->devices[device].used, map->devices[device].used - books->bytes);
     if (grouped(&map->slots[slot]))
         store(current, *current - books->bytes);
     store(&books->bytes, 0);
+    for (int k = 0; k < (int)FAKECUDA_KINDS; k++)
+        store(&books->kinds[k], 0);
     store(&books->live, 0);
     store(&books->contexts, 0);
 }
@@ -75,7 +135,8 @@ static void strike_off_the_dead(struct card *card, uint32_t device)
 {
     for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++)
         if (card->map->slots[s].books[device].bytes != 0 && !card_slot_alive(card, s))
-            strike_off(card->map, device, s);
+            strike_off(card, device, s);
+    shared_strike_off_the_dead(card, device);
 }
 
 /* After an owner died inside the critical section: the sums anew from the slots. Its last allocation may be in its slot
@@ -87,6 +148,11 @@ static void recompute(struct card *card, uint32_t device)
     for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++) {
         used += map->slots[s].books[device].bytes;
         current[map->slots[s].group] += map->slots[s].books[device].bytes;
+    }
+    for (uint32_t i = 0; i < shared_count(card, device); i++) {
+        const struct fakecuda_shared *shared = &map->shared[device][i];
+        used += shared->bytes;
+        current[shared->holder != 0 ? map->slots[shared->holder - 1].group : 0] += shared->bytes;
     }
     store(&map->devices[device].used, used);
     for (uint32_t g = 1; g < FAKECUDA_GROUPS; g++)
@@ -129,68 +195,150 @@ static inline void let_go(struct card *card, uint32_t device)
     lock_release(&card->map->devices[device].lock);
 }
 
+void books_take(struct card *card, uint32_t device)
+{
+    take(card, device);
+}
+
+void books_let_go(struct card *card, uint32_t device)
+{
+    let_go(card, device);
+}
+
 /* --- the books -------------------------------------------------------------------------------------------------- */
+
+static struct fakecuda_books *own_books(const struct card *card, uint32_t device)
+{
+    return &card->map->slots[card->slot].books[device];
+}
 
 void books_open(struct card *card, uint32_t device)
 {
     take(card, device);
-    strike_off(card->map, device, card->slot);
-    card->map->slots[card->slot].books[device] = (struct fakecuda_books){0};
+    strike_off(card, device, card->slot);
+    *own_books(card, device) = (struct fakecuda_books){0};
     let_go(card, device);
 }
 
-bool card_reserve(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_call call)
+/* Linear memory is what is left of `bytes`: the commonest kind costs no store of its own. */
+static inline void add_kind(struct fakecuda_books *books, int64_t bytes, enum fakecuda_kind kind)
+{
+    if (kind != FAKECUDA_KIND_linear)
+        store(&books->kinds[kind], books->kinds[kind] + (uint64_t)bytes);
+}
+
+void books_own(struct card *card, uint32_t device, int64_t bytes, enum fakecuda_kind kind)
+{
+    struct fakecuda_books *books = own_books(card, device);
+    store(&books->bytes, books->bytes + (uint64_t)bytes);
+    add_kind(books, bytes, kind);
+}
+
+static uint64_t held_now(const struct card *card, uint32_t device)
+{
+    uint64_t held = own_books(card, device)->bytes;
+    for (uint32_t i = 0; i < shared_count(card, device); i++)
+        if (card->map->shared[device][i].holder == card->slot + 1)
+            held += card->map->shared[device][i].bytes;
+    return held;
+}
+
+static inline bool add(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind)
 {
     struct fakecuda_device *gpu = &card->map->devices[device];
     struct fakecuda_slot *slot = &card->map->slots[card->slot];
     struct fakecuda_books *books = &slot->books[device];
     struct fakecuda_group_memory *group = &card->map->groups[slot->group].memory[device];
-
-    take(card, device);
     bool others = gpu->used != books->bytes;
     bool new_peak = bytes > gpu->peak - gpu->used || (grouped(slot) && bytes > group->peak - group->current);
     if (others && new_peak) /* a peak is never above the capacity, so this covers a full card too */
         strike_off_the_dead(card, device);
-    bool room = bytes <= gpu->capacity - gpu->used;
-    if (room) {
-        store(&books->bytes, books->bytes + bytes);
-        store(&gpu->used, gpu->used + bytes);
-        raise_to(&books->peak, books->bytes);
-        raise_to(&gpu->peak, gpu->used);
-        if (grouped(slot)) {
-            store(&group->current, group->current + bytes);
-            raise_to(&group->peak, group->current);
-        }
-        store(&books->live, books->live + 1);
-        store(&books->allocated, books->allocated + bytes);
-        store(&books->calls[call], books->calls[call] + 1);
-    } else {
-        store(&books->refused, books->refused + 1);
+    if (bytes > gpu->capacity - gpu->used)
+        return false;
+    store(&books->bytes, books->bytes + bytes);
+    add_kind(books, (int64_t)bytes, kind);
+    store(&gpu->used, gpu->used + bytes);
+    raise_to(&books->peak, held_now(card, device));
+    raise_to(&gpu->peak, gpu->used);
+    if (grouped(slot)) {
+        store(&group->current, group->current + bytes);
+        raise_to(&group->peak, group->current);
     }
+    return true;
+}
+
+static inline void subtract(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind)
+{
+    struct fakecuda_device *gpu = &card->map->devices[device];
+    struct fakecuda_slot *slot = &card->map->slots[card->slot];
+    struct fakecuda_group_memory *group = &card->map->groups[slot->group].memory[device];
+    store(&slot->books[device].bytes, slot->books[device].bytes - bytes);
+    add_kind(&slot->books[device], -(int64_t)bytes, kind);
+    store(&gpu->used, gpu->used - bytes);
+    if (grouped(slot))
+        store(&group->current, group->current - bytes);
+}
+
+static inline void count(struct fakecuda_books *books, enum fakecuda_call call, int live, uint64_t allocated)
+{
+    store(&books->live, books->live + (uint64_t)(int64_t)live);
+    store(&books->allocated, books->allocated + allocated);
+    store(&books->calls[call], books->calls[call] + 1);
+}
+
+bool card_reserve(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind, enum fakecuda_call call)
+{
+    struct fakecuda_books *books = own_books(card, device);
+    take(card, device);
+    bool room = add(card, device, bytes, kind);
+    if (room)
+        count(books, call, +1, bytes);
+    else
+        store(&books->refused, books->refused + 1);
     let_go(card, device);
     return room;
 }
 
-void card_release(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_call call)
+void card_release(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind, enum fakecuda_call call)
 {
-    struct fakecuda_device *gpu = &card->map->devices[device];
-    struct fakecuda_slot *slot = &card->map->slots[card->slot];
-    struct fakecuda_books *books = &slot->books[device];
-    struct fakecuda_group_memory *group = &card->map->groups[slot->group].memory[device];
-
     take(card, device);
-    store(&books->bytes, books->bytes - bytes);
-    store(&gpu->used, gpu->used - bytes);
-    if (grouped(slot))
-        store(&group->current, group->current - bytes);
-    store(&books->live, books->live - 1);
-    store(&books->calls[call], books->calls[call] + 1);
+    subtract(card, device, bytes, kind);
+    count(own_books(card, device), call, -1, 0);
+    let_go(card, device);
+}
+
+bool card_grow(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind)
+{
+    take(card, device);
+    bool room = add(card, device, bytes, kind);
+    let_go(card, device);
+    return room;
+}
+
+void card_shrink(struct card *card, uint32_t device, uint64_t bytes, enum fakecuda_kind kind)
+{
+    take(card, device);
+    subtract(card, device, bytes, kind);
+    let_go(card, device);
+}
+
+void card_count(struct card *card, uint32_t device, enum fakecuda_call call, int live, uint64_t bytes)
+{
+    take(card, device);
+    count(own_books(card, device), call, live, bytes);
+    let_go(card, device);
+}
+
+void card_count_refusal(struct card *card, uint32_t device)
+{
+    take(card, device);
+    store(&own_books(card, device)->refused, own_books(card, device)->refused + 1);
     let_go(card, device);
 }
 
 void card_count_context(struct card *card, uint32_t device, int change)
 {
-    uint64_t *contexts = &card->map->slots[card->slot].books[device].contexts;
+    uint64_t *contexts = &own_books(card, device)->contexts;
     take(card, device);
     store(contexts, *contexts + (uint64_t)(int64_t)change);
     let_go(card, device);

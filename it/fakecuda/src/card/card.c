@@ -46,13 +46,19 @@ static void describe_device(struct fakecuda_device *device, uint32_t index, uint
 }
 
 /* Nobody else has the card open: what the last users left is settled, or everything starts anew. */
-static void set_up(struct fakecuda_card *map, const struct card_config *config)
+static void set_up(struct card *card, const struct card_config *config)
 {
+    struct fakecuda_card *map = card->map;
+    if (map->magic == FAKECUDA_MAGIC && map->version == FAKECUDA_VERSION)
+        shared_clear(card);
     if (same_config(map, config)) {
         for (uint32_t d = 0; d < map->device_count; d++) {
             map->devices[d].lock = map->devices[d].used = 0;
-            for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++)
-                map->slots[s].books[d].bytes = map->slots[s].books[d].live = map->slots[s].books[d].contexts = 0;
+            for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++) {
+                struct fakecuda_books *books = &map->slots[s].books[d];
+                books->bytes = books->live = books->contexts = 0;
+                memset(books->kinds, 0, sizeof books->kinds);
+            }
             for (uint32_t g = 0; g < FAKECUDA_GROUPS; g++)
                 map->groups[g].memory[d].current = 0;
         }
@@ -69,8 +75,9 @@ static void set_up(struct fakecuda_card *map, const struct card_config *config)
 }
 
 /* Leaves the config byte locked for reading, so that the card is not set up anew while this process has it open. */
-static bool map_card(struct card *card, const char *path, const struct card_config *config)
+static bool map_card(struct card *card, const struct card_config *config)
 {
+    const char *path = card->path;
     bool alone = lock_byte(card->fd, F_OFD_SETLK, F_WRLCK, FAKECUDA_CONFIG_LOCK);
     if (!alone && !lock_byte(card->fd, F_OFD_SETLKW, F_RDLCK, FAKECUDA_CONFIG_LOCK)) {
         card_complain("cannot lock %s: %s", path, strerror(errno));
@@ -85,13 +92,17 @@ static bool map_card(struct card *card, const char *path, const struct card_conf
         card_complain("%s is in use and not a card of this version: set FAKECUDA_STATE to another path", path);
         return false;
     }
-    card->map = mmap(NULL, sizeof *card->map, PROT_READ | PROT_WRITE, MAP_SHARED, card->fd, 0);
+    /* Through a description of its own: a mapping keeps its description open, and with it the locks, but a process that
+     * closes its descriptor has let go. */
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    card->map = mmap(NULL, sizeof *card->map, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
     if (card->map == MAP_FAILED) {
         card_complain("cannot map %s: %s", path, strerror(errno));
         return false;
     }
     if (alone) {
-        set_up(card->map, config);
+        set_up(card, config);
         return lock_byte(card->fd, F_OFD_SETLK, F_RDLCK, FAKECUDA_CONFIG_LOCK);
     }
     if (config->explicit && !same_config(card->map, config)) {
@@ -100,6 +111,27 @@ static bool map_card(struct card *card, const char *path, const struct card_conf
         return false;
     }
     return true;
+}
+
+/* $FAKECUDA_DEVICE_NODE: another name of the card's file, which /proc/<pid>/fd then shows as that of every descriptor
+ * that keeps a process's memory alive: a stand-in for /dev/nvidia0. */
+static bool use_device_node(struct card *card)
+{
+    const char *node = getenv("FAKECUDA_DEVICE_NODE");
+    if (node == NULL || *node == '\0')
+        return true;
+    struct stat file, other;
+    if (link(card->path, node) != 0) {
+        bool same = errno == EEXIST && fstat(card->fd, &file) == 0 && stat(node, &other) == 0
+                    && file.st_dev == other.st_dev && file.st_ino == other.st_ino;
+        if (!same) {
+            card_complain("FAKECUDA_DEVICE_NODE='%s' cannot be a second name of %s: %s", node, card->path, strerror(errno));
+            return false;
+        }
+    }
+    close(card->fd);
+    card->fd = open(node, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return card->fd >= 0;
 }
 
 bool card_open(struct card *card)
@@ -111,11 +143,12 @@ bool card_open(struct card *card)
     if (!card_read_config(&config))
         return false;
     card->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (card->fd < 0) {
+    if (card->fd < 0 || realpath(path, card->path) == NULL) {
         card_complain("cannot open %s: %s", path, strerror(errno));
+        card_close(card);
         return false;
     }
-    if (map_card(card, path, &config))
+    if (use_device_node(card) && map_card(card, &config))
         return true;
     card_close(card);
     return false;
@@ -175,7 +208,6 @@ static bool take_slot(struct card *card)
 
 static struct card *inherited;
 
-/* The mapping too: it keeps the open file description, and so the lock, as well as the descriptor does. */
 static void close_inherited(void)
 {
     card_close(inherited);
@@ -203,8 +235,8 @@ bool card_join(struct card *card)
         return false;
     }
     struct fakecuda_slot *slot = &card->map->slots[card->slot];
-    /* A new identity first, so that a lock the last owner died with is seen as a dead one's; then its bytes, still under
-     * its own group. */
+    /* A new identity first, so that a lock the last owner died with is seen as a dead one's; then its bytes, still
+     * under its own group. */
     introduce(slot);
     uint64_t generation = __atomic_add_fetch(&slot->generation, 1, __ATOMIC_ACQ_REL);
     card->owner = generation << 16 | (card->slot + 1);

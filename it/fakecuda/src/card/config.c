@@ -42,7 +42,7 @@ static bool parse_size(const char **text, uint64_t *bytes)
         return false;
     *bytes = number << shift;
     *text = end;
-    return *bytes >= SMALLEST;
+    return true;
 }
 
 bool card_read_config(struct card_config *config)
@@ -52,7 +52,8 @@ bool card_read_config(struct card_config *config)
     const char *text = memory != NULL ? memory : DEFAULT_MEMORY;
     uint32_t sizes = 0;
     for (;; text++) {
-        if (sizes == FAKECUDA_DEVICES || !parse_size(&text, &config->capacity[sizes])) {
+        if (sizes == FAKECUDA_DEVICES || !parse_size(&text, &config->capacity[sizes])
+            || config->capacity[sizes] < SMALLEST) {
             card_complain("FAKECUDA_MEMORY='%s' is not a list of at most %u sizes of 1M to 1T, such as 24G or 1G,2G", memory,
                           FAKECUDA_DEVICES);
             return false;
@@ -78,6 +79,24 @@ bool card_read_config(struct card_config *config)
     for (uint32_t i = sizes; i < config->device_count; i++)
         config->capacity[i] = config->capacity[0];
     return true;
+}
+
+bool card_read_size(const char *variable, uint64_t otherwise, uint64_t *bytes)
+{
+    const char *text = getenv(variable), *end = text;
+    *bytes = otherwise;
+    if (text == NULL)
+        return true;
+    char *number_end;
+    unsigned long long small = strtoull(text, &number_end, 10);
+    if (*text >= '0' && *text <= '9' && *number_end == '\0') { /* without a unit: bytes, even few or none */
+        *bytes = small;
+        return true;
+    }
+    if (parse_size(&end, bytes) && *end == '\0')
+        return true;
+    card_complain("%s='%s' is not a size such as 2M or 65536", variable, text);
+    return false;
 }
 
 const char *card_state_path(char *buffer, size_t size)

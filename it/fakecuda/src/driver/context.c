@@ -3,8 +3,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "heap.h"
+#include "array.h"
 #include "memory.h"
+#include "pool.h"
+#include "stream.h"
 
 #define STACK 32 /* contexts a thread may push */
 
@@ -68,20 +70,43 @@ static CUcontext new_context(CUdevice ordinal, unsigned flags, unsigned api)
     return context;
 }
 
-static void bring_up(CUcontext context)
+/* False if the device has no room for what a context itself takes. */
+static bool bring_up(CUcontext context)
 {
+    if (driver.context_overhead != 0
+        && !card_grow(&driver.card, context->device, driver.context_overhead, FAKECUDA_KIND_context))
+        return false;
     card_count_context(&driver.card, context->device, +1);
     __atomic_store_n(&context->alive, true, __ATOMIC_RELEASE);
+    return true;
+}
+
+/* "Destroys and cleans up all resources associated with the context ... memory allocations by cuMemAlloc(),
+ * cuMemAllocHost(), cuMemAllocManaged() and cuMemAllocPitch()", arrays among them, but not "memory allocations by
+ * cuMemCreate(), cuMemAllocAsync() and cuMemAllocFromPoolAsync()" (cuCtxDestroy). Frees that wait for a stream of it
+ * are done first. */
+static void free_all(CUcontext context)
+{
+    pools_complete(NULL, UINT64_MAX);
+    memory_free_all(context);
+    arrays_free_all(context);
 }
 
 static void tear_down(CUcontext context)
 {
     __atomic_store_n(&context->alive, false, __ATOMIC_RELEASE);
-    memory_free_all(context);
+    free_all(context);
     card_count_context(&driver.card, context->device, -1);
+    if (driver.context_overhead != 0)
+        card_shrink(&driver.card, context->device, driver.context_overhead, FAKECUDA_KIND_context);
 }
 
-static CUresult check_device(CUdevice device)
+bool context_known(CUcontext context)
+{
+    return known_and_alive(context);
+}
+
+CUresult context_check_device(CUdevice device)
 {
     if (!driver_ready())
         return CUDA_ERROR_NOT_INITIALIZED;
@@ -92,7 +117,7 @@ static CUresult check_device(CUdevice device)
 
 API CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     if (context == NULL)
@@ -101,18 +126,22 @@ API CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device)
     CUcontext primary = contexts.primary[device];
     if (primary == NULL)
         primary = contexts.primary[device] = new_context(device, 0, NEW_ABI);
-    if (primary != NULL && primary->references++ == 0) {
+    bool good = primary != NULL;
+    if (good && primary->references == 0) {
         primary->primary = true;
-        bring_up(primary);
+        good = bring_up(primary);
     }
+    if (good)
+        primary->references++;
     pthread_mutex_unlock(&contexts.lock);
-    *context = primary;
-    return primary != NULL ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
+    if (good)
+        *context = primary;
+    return good ? CUDA_SUCCESS : CUDA_ERROR_OUT_OF_MEMORY;
 }
 
 API CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     pthread_mutex_lock(&contexts.lock);
@@ -129,12 +158,12 @@ ALIAS(cuDevicePrimaryCtxRelease, cuDevicePrimaryCtxRelease_v2);
 /* "Resetting the primary context does not release it": what it holds goes, who retained it keeps it. */
 API CUresult cuDevicePrimaryCtxReset_v2(CUdevice device)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     pthread_mutex_lock(&contexts.lock);
     if (contexts.primary[device] != NULL)
-        memory_free_all(contexts.primary[device]);
+        free_all(contexts.primary[device]);
     pthread_mutex_unlock(&contexts.lock);
     return CUDA_SUCCESS;
 }
@@ -142,7 +171,7 @@ ALIAS(cuDevicePrimaryCtxReset, cuDevicePrimaryCtxReset_v2);
 
 API CUresult cuDevicePrimaryCtxSetFlags_v2(CUdevice device, unsigned int flags)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     pthread_mutex_lock(&contexts.lock);
@@ -158,7 +187,7 @@ ALIAS(cuDevicePrimaryCtxSetFlags, cuDevicePrimaryCtxSetFlags_v2);
 
 API CUresult cuDevicePrimaryCtxGetState(CUdevice device, unsigned int *flags, int *active)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     if (flags == NULL || active == NULL)
@@ -237,6 +266,18 @@ API CUresult cuCtxGetDevice(CUdevice *device)
     return CUDA_SUCCESS;
 }
 
+API CUresult cuCtxGetDevice_v2(CUdevice *device, CUcontext context)
+{
+    if (!driver_ready())
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (device == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (!known_and_alive(context))
+        return CUDA_ERROR_INVALID_CONTEXT;
+    *device = context->ordinal;
+    return CUDA_SUCCESS;
+}
+
 API CUresult cuCtxGetApiVersion(CUcontext context, unsigned int *version)
 {
     if (!driver_ready())
@@ -251,31 +292,47 @@ API CUresult cuCtxGetApiVersion(CUcontext context, unsigned int *version)
     return CUDA_SUCCESS;
 }
 
+static CUresult synchronize(CUcontext context)
+{
+    if (!usable(context))
+        return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+    if (!capture_allows_unsafe_call())
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    pools_synchronized(NULL, UINT64_MAX);
+    return CUDA_SUCCESS;
+}
+
 API CUresult cuCtxSynchronize(void)
 {
     if (!driver_ready())
         return CUDA_ERROR_NOT_INITIALIZED;
-    CUcontext context = top();
-    if (context == NULL)
-        return CUDA_ERROR_INVALID_CONTEXT;
-    return usable(context) ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+    return top() == NULL ? CUDA_ERROR_INVALID_CONTEXT : synchronize(top());
+}
+
+API CUresult cuCtxSynchronize_v2(CUcontext context)
+{
+    if (!driver_ready())
+        return CUDA_ERROR_NOT_INITIALIZED;
+    return known_and_alive(context) ? synchronize(context) : CUDA_ERROR_INVALID_CONTEXT;
 }
 
 /* --- contexts of the program's own ------------------------------------------------------------------------------ */
 
 static CUresult create(CUcontext *context, unsigned flags, CUdevice device, unsigned api)
 {
-    CUresult result = check_device(device);
+    CUresult result = context_check_device(device);
     if (result != CUDA_SUCCESS)
         return result;
     if (context == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     pthread_mutex_lock(&contexts.lock);
-    *context = new_context(device, flags, api);
-    if (*context != NULL)
-        bring_up(*context);
+    CUcontext new = new_context(device, flags, api);
+    bool good = new != NULL && bring_up(new); /* one that never came up stays in the list, dead */
     pthread_mutex_unlock(&contexts.lock);
-    return *context != NULL ? push(*context) : CUDA_ERROR_OUT_OF_MEMORY;
+    if (!good)
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    *context = new;
+    return push(new);
 }
 
 API CUresult cuCtxCreate(CUcontext *context, unsigned int flags, CUdevice device)
@@ -294,9 +351,26 @@ API CUresult cuCtxCreate_v3(CUcontext *context, void *affinity, int count, unsig
     return affinity != NULL || count != 0 ? CUDA_ERROR_NOT_SUPPORTED : create(context, flags, device, NEW_ABI);
 }
 
-API CUresult cuCtxCreate_v4(CUcontext *context, void *parameters, unsigned int flags, CUdevice device)
+/* "Context creation in CIG mode will fail with CUDA_ERROR_NOT_SUPPORTED if CIG is not supported by the device" */
+API CUresult cuCtxCreate_v4(CUcontext *context, CUctxCreateParams *parameters, unsigned int flags, CUdevice device)
 {
-    return parameters != NULL ? CUDA_ERROR_NOT_SUPPORTED : create(context, flags, device, NEW_ABI);
+    bool special = parameters != NULL && (parameters->numExecAffinityParams != 0 || parameters->cigParams != NULL);
+    return driver_ready() && special ? CUDA_ERROR_NOT_SUPPORTED : create(context, flags, device, NEW_ABI);
+}
+
+/* "increments the usage count of the context and passes back a context handle in *pctx"; of the current context. */
+API CUresult cuCtxAttach(CUcontext *context, unsigned int flags)
+{
+    CUcontext current = top();
+    if (!driver_ready())
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (context == NULL || flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    if (current == NULL || !known_and_alive(current))
+        return CUDA_ERROR_INVALID_CONTEXT;
+    __atomic_add_fetch(&current->attached, 1, __ATOMIC_RELAXED);
+    *context = current;
+    return CUDA_SUCCESS;
 }
 
 API CUresult cuCtxDestroy_v2(CUcontext context)
@@ -317,3 +391,16 @@ API CUresult cuCtxDestroy_v2(CUcontext context)
     return CUDA_SUCCESS;
 }
 ALIAS(cuCtxDestroy, cuCtxDestroy_v2);
+
+/* "Decrements the usage count of the context ctx, and destroys the context if the usage count goes to 0." */
+API CUresult cuCtxDetach(CUcontext context)
+{
+    if (!driver_ready())
+        return CUDA_ERROR_NOT_INITIALIZED;
+    if (context == NULL || context != top() || !known_and_alive(context))
+        return CUDA_ERROR_INVALID_CONTEXT;
+    if (__atomic_load_n(&context->attached, __ATOMIC_RELAXED) == 0)
+        return cuCtxDestroy_v2(context);
+    __atomic_sub_fetch(&context->attached, 1, __ATOMIC_RELAXED);
+    return CUDA_SUCCESS;
+}

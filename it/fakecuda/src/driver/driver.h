@@ -21,6 +21,9 @@ struct driver {
     uint32_t device[FAKECUDA_DEVICES]; /* ordinal -> the card's device */
     unsigned alloc_delay_us;           /* FAKECUDA_ALLOC_DELAY_US */
     unsigned long fail_free;           /* FAKECUDA_FAIL_FREE: which free fails, counted from 1; 0 = none */
+    uint64_t pool_chunk;               /* FAKECUDA_POOL_CHUNK: pools and graphs take multiples of it from the card */
+    uint64_t context_overhead;         /* FAKECUDA_CONTEXT_OVERHEAD: what a context itself takes */
+    bool stream_async;                 /* FAKECUDA_STREAM_ASYNC=1: frees wait for a synchronization */
 };
 extern struct driver driver;
 
@@ -47,6 +50,7 @@ struct CUctx_st {
     unsigned api; /* 3010 for contexts of the old ABI, else 3020 */
     int ordinal;
     uint32_t device;
+    unsigned attached; /* cuCtxAttach less cuCtxDetach */
     struct CUctx_st *next;
 };
 
@@ -54,6 +58,9 @@ struct CUctx_st {
  * returned if the user mixes different API versions (i.e. 3010 context with 3020 API calls)" (CUDA driver API,
  * CUresult). */
 CUresult context_current(CUcontext *context, unsigned api);
+bool context_known(CUcontext context);
+/* CUDA_ERROR_NOT_INITIALIZED, CUDA_ERROR_INVALID_DEVICE or success. */
+CUresult context_check_device(CUdevice device);
 #define OLD_ABI 3010u
 #define NEW_ABI 3020u
 

@@ -12,6 +12,14 @@
     X(CUDA_ERROR_INVALID_CONTEXT, "invalid device context")                                                            \
     X(CUDA_ERROR_OPERATING_SYSTEM, "OS call failed or operation not supported on this OS")                             \
     X(CUDA_ERROR_INVALID_HANDLE, "invalid resource handle")                                                            \
+    X(CUDA_ERROR_MAP_FAILED, "mapping of buffer object failed")                                                        \
+    X(CUDA_ERROR_ILLEGAL_STATE, "the operation cannot be performed in the present state")                              \
+    X(CUDA_ERROR_NOT_READY, "device not ready")                                                                        \
+    X(CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, "operation not permitted when stream is capturing")                       \
+    X(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED, "operation failed due to a previous error during capture")                \
+    X(CUDA_ERROR_STREAM_CAPTURE_UNMATCHED, "capture was not ended in the same stream as it began")                     \
+    X(CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD, "attempt to terminate a thread-local capture sequence from another thread") \
+    X(CUDA_ERROR_CAPTURED_EVENT, "operation not permitted on an event last recorded in a capturing stream")            \
     X(CUDA_ERROR_NOT_FOUND, "named symbol not found")                                                                  \
     X(CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE, "cannot set while device is active in this process")                          \
     X(CUDA_ERROR_CONTEXT_IS_DESTROYED, "context is destroyed")                                                         \

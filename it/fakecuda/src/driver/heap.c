@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define SMALLEST_SHIFT 9 /* "at least 256-byte aligned" (CUDA C++ programming guide, device memory accesses): 512 here */
 #define CLASSES 40
@@ -175,7 +176,7 @@ static void push(const struct place *place)
     } while (!__atomic_compare_exchange_n(head, &old, new, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-CUdeviceptr heap_place(uint32_t device, enum space space, uint64_t bytes)
+CUdeviceptr heap_place(uint32_t device, enum space space, uint64_t bytes, struct block **block)
 {
     struct area *area = &heap.areas[device][space];
     unsigned shift = log2_up(bytes);
@@ -190,16 +191,14 @@ CUdeviceptr heap_place(uint32_t device, enum space space, uint64_t bytes)
         }
         block_of(&place)->space = (uint8_t)space;
     }
+    *block = block_of(&place);
+    (*block)->device = device;
+    (*block)->bytes = bytes;
     return address_of(&place);
 }
 
-void heap_publish(CUdeviceptr address, uint64_t bytes, CUcontext context)
+void heap_publish(struct block *block)
 {
-    struct place place;
-    locate(address, &place);
-    struct block *block = block_of(&place);
-    block->bytes = bytes;
-    block->context = context;
     __atomic_store_n(&block->live, 1, __ATOMIC_RELEASE);
 }
 
@@ -226,7 +225,10 @@ void heap_vacate(CUdeviceptr address)
     struct block *block = block_of(&place);
     uint64_t length = 1ull << (SMALLEST_SHIFT + place.class);
     /* Pages are given back where a block has pages of its own; smaller ones share theirs. */
-    if ((block->touched || block->space == SPACE_MANAGED) && length >= PAGE) {
+    if (block->foreign) {
+        mmap((void *)address, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+        block->foreign = block->touched = false;
+    } else if ((block->touched || block->space == SPACE_MANAGED) && length >= PAGE) {
         madvise((void *)address, length, MADV_DONTNEED);
         if (block->touched)
             mprotect((void *)address, length, PROT_NONE);
@@ -261,6 +263,20 @@ bool heap_touch(struct block *block, CUdeviceptr base)
     CUdeviceptr first = base & ~(CUdeviceptr)(PAGE - 1);
     if (mprotect((void *)first, base + block->bytes - first, PROT_READ | PROT_WRITE) != 0)
         return false;
+    __atomic_store_n(&block->touched, true, __ATOMIC_RELEASE);
+    return true;
+}
+
+bool heap_back(struct block *block, CUdeviceptr base, int fd, uint64_t offset, bool keep)
+{
+    if (block->bytes < PAGE || base % PAGE != 0 || offset % PAGE != 0)
+        return true; /* such a block shares its page with others: its contents stay its own */
+    uint64_t length = (block->bytes + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    if (keep && block->touched && pwrite(fd, (const void *)base, block->bytes, (off_t)offset) != (ssize_t)block->bytes)
+        return false;
+    if (mmap((void *)base, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) == MAP_FAILED)
+        return false;
+    block->foreign = true;
     __atomic_store_n(&block->touched, true, __ATOMIC_RELEASE);
     return true;
 }

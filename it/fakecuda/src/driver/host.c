@@ -70,3 +70,57 @@ API CUresult cuMemFreeHost(void *pointer)
     free(entry);
     return CUDA_SUCCESS;
 }
+
+/* --- memory of the program's own -------------------------------------------------------------------------------- */
+
+/* Registering page-locks; here it only checks. Unregistering takes what was registered, once. */
+static struct pinned *registered;
+
+API CUresult cuMemHostRegister_v2(void *pointer, size_t bytes, unsigned int flags)
+{
+    CUcontext context;
+    CUresult result = context_current(&context, NEW_ABI);
+    if (result != CUDA_SUCCESS)
+        return result;
+    struct pinned *entry = pointer != NULL && bytes != 0 && flags <= 15 ? malloc(sizeof *entry) : NULL;
+    if (entry == NULL)
+        return CUDA_ERROR_INVALID_VALUE;
+    entry->memory = pointer;
+    pthread_mutex_lock(&host.lock);
+    entry->next = registered;
+    registered = entry;
+    pthread_mutex_unlock(&host.lock);
+    return CUDA_SUCCESS;
+}
+ALIAS(cuMemHostRegister, cuMemHostRegister_v2);
+
+API CUresult cuMemHostUnregister(void *pointer)
+{
+    CUcontext context;
+    CUresult result = context_current(&context, NEW_ABI);
+    if (result != CUDA_SUCCESS)
+        return result;
+    pthread_mutex_lock(&host.lock);
+    struct pinned **link = &registered;
+    while (*link != NULL && (*link)->memory != pointer)
+        link = &(*link)->next;
+    struct pinned *entry = *link;
+    if (entry != NULL)
+        *link = entry->next;
+    pthread_mutex_unlock(&host.lock);
+    free(entry);
+    return entry != NULL ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+}
+
+/* One address space: the device uses the host's pointer (CUDA driver API, unified addressing). */
+API CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr *pointer, void *host_pointer, unsigned int flags)
+{
+    CUcontext context;
+    CUresult result = context_current(&context, NEW_ABI);
+    if (result != CUDA_SUCCESS)
+        return result;
+    if (pointer == NULL || host_pointer == NULL || flags != 0)
+        return CUDA_ERROR_INVALID_VALUE;
+    *pointer = (CUdeviceptr)(uintptr_t)host_pointer;
+    return CUDA_SUCCESS;
+}

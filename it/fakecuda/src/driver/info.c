@@ -2,7 +2,9 @@
 /* What the driver tells about memory. */
 #include <limits.h>
 
-#include "heap.h"
+#include "memory.h"
+#include "physical.h"
+#include "pool.h"
 
 static CUresult memory_info(uint64_t *available, uint64_t *total, unsigned api)
 {
@@ -56,12 +58,14 @@ API CUresult cuMemGetAddressRange_v2(CUdeviceptr *base, size_t *size, CUdevicept
     if (result != CUDA_SUCCESS)
         return result;
     const struct block *block = heap_find(pointer, &begin);
-    if (block == NULL)
+    uint64_t bytes = block != NULL ? block->bytes : 0;
+    int ordinal;
+    if (block == NULL && !mapping_range(pointer, &begin, &bytes, &ordinal))
         return CUDA_ERROR_NOT_FOUND;
     if (base != NULL)
         *base = begin;
     if (size != NULL)
-        *size = block->bytes;
+        *size = bytes;
     return CUDA_SUCCESS;
 }
 
@@ -82,6 +86,30 @@ API CUresult cuMemGetAddressRange(CUdeviceptr_v1 *base, unsigned int *size, CUde
     return CUDA_SUCCESS;
 }
 
+/* Of memory that is mapped at an address of the program's choice; it is of no context. */
+static CUresult mapped_attribute(void *value, CUpointer_attribute attribute, CUdeviceptr pointer)
+{
+    CUdeviceptr base;
+    uint64_t bytes;
+    int ordinal;
+    if (!mapping_range(pointer, &base, &bytes, &ordinal))
+        return CUDA_ERROR_INVALID_VALUE; /* "not allocated by, mapped by, or registered with a context" */
+    switch (attribute) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT: *(CUcontext *)value = NULL; break;
+    case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: *(unsigned *)value = CU_MEMORYTYPE_DEVICE; break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: *(CUdeviceptr *)value = pointer; break;
+    case CU_POINTER_ATTRIBUTE_IS_MANAGED: *(unsigned char *)value = 0; break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *(int *)value = ordinal; break;
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: *(CUdeviceptr *)value = base; break;
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE: *(size_t *)value = bytes; break;
+    case CU_POINTER_ATTRIBUTE_MAPPED: *(int *)value = 1; break;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE: *(int *)value = 0; break;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: *(CUmemoryPool *)value = NULL; break;
+    default: return CUDA_ERROR_NOT_SUPPORTED;
+    }
+    return CUDA_SUCCESS;
+}
+
 API CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, CUdeviceptr pointer)
 {
     CUdeviceptr base;
@@ -90,16 +118,23 @@ API CUresult cuPointerGetAttribute(void *value, CUpointer_attribute attribute, C
     if (value == NULL)
         return CUDA_ERROR_INVALID_VALUE;
     const struct block *block = heap_find(pointer, &base);
-    if (block == NULL) /* "not allocated by, mapped by, or registered with a context" */
-        return CUDA_ERROR_INVALID_VALUE;
+    if (block == NULL)
+        return mapped_attribute(value, attribute, pointer);
     switch (attribute) {
     case CU_POINTER_ATTRIBUTE_CONTEXT: *(CUcontext *)value = block->context; break;
     case CU_POINTER_ATTRIBUTE_MEMORY_TYPE: *(unsigned *)value = CU_MEMORYTYPE_DEVICE; break;
     case CU_POINTER_ATTRIBUTE_DEVICE_POINTER: *(CUdeviceptr *)value = pointer; break;
     case CU_POINTER_ATTRIBUTE_IS_MANAGED: *(unsigned char *)value = block->space == SPACE_MANAGED; break;
-    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *(int *)value = block->context->ordinal; break;
+    case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: *(int *)value = block->ordinal; break;
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: *(CUdeviceptr *)value = base; break;
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE: *(size_t *)value = block->bytes; break;
+    case CU_POINTER_ATTRIBUTE_MAPPED: *(int *)value = 1; break;
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+        *(int *)value = block->owner == OWNER_CONTEXT && block->kind != FAKECUDA_KIND_managed;
+        break;
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE: /* "NULL if the allocation is not from a mempool" */
+        *(CUmemoryPool *)value = block->owner == OWNER_POOL ? ((const struct piece *)block->of)->pool : NULL;
+        break;
     default: return CUDA_ERROR_NOT_SUPPORTED;
     }
     return CUDA_SUCCESS;

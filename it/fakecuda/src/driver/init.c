@@ -17,13 +17,22 @@ static unsigned long number_from(const char *variable)
     return text != NULL ? strtoul(text, NULL, 10) : 0;
 }
 
+static bool read_sizes(void)
+{
+    driver.alloc_delay_us = (unsigned)number_from("FAKECUDA_ALLOC_DELAY_US");
+    driver.fail_free = number_from("FAKECUDA_FAIL_FREE");
+    driver.stream_async = number_from("FAKECUDA_STREAM_ASYNC") == 1;
+    return card_read_size("FAKECUDA_POOL_CHUNK", 2ull << 20, &driver.pool_chunk)
+           && card_read_size("FAKECUDA_CONTEXT_OVERHEAD", 0, &driver.context_overhead) && driver.pool_chunk != 0;
+}
+
 static CUresult initialise(void)
 {
     struct process_page *page =
         mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED || madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) != 0)
         return CUDA_ERROR_OPERATING_SYSTEM;
-    if (!card_open(&driver.card))
+    if (!read_sizes() || !card_open(&driver.card))
         return CUDA_ERROR_SYSTEM_NOT_READY;
     driver_find_visible_devices(&driver);
     if (driver.device_count == 0) {
@@ -34,8 +43,6 @@ static CUresult initialise(void)
         card_close(&driver.card);
         return CUDA_ERROR_SYSTEM_NOT_READY;
     }
-    driver.alloc_delay_us = (unsigned)number_from("FAKECUDA_ALLOC_DELAY_US");
-    driver.fail_free = number_from("FAKECUDA_FAIL_FREE");
     page->initialised = true;
     __atomic_store_n(&process_page, page, __ATOMIC_RELEASE);
     return CUDA_SUCCESS;

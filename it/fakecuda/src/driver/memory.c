@@ -5,41 +5,55 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "heap.h"
+#include "graph.h"
+#include "import.h"
+#include "pool.h"
+#include "stream.h"
 
 #define PITCH_ALIGNMENT 512u
 
-static CUresult allocate(CUdeviceptr *pointer, uint64_t bytes, enum space space, enum fakecuda_call call)
+static CUresult allocate(CUdeviceptr *pointer, uint64_t bytes, enum space space, enum fakecuda_kind kind,
+                         enum fakecuda_call call)
 {
     CUcontext context;
+    struct block *block;
     CUresult result = context_current(&context, space == SPACE_LOW ? OLD_ABI : NEW_ABI);
     if (result != CUDA_SUCCESS)
         return result;
     if (pointer == NULL || bytes == 0) /* "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE" */
         return CUDA_ERROR_INVALID_VALUE;
-    if (!card_reserve(&driver.card, context->device, bytes, call))
+    if (!capture_allows_unsafe_call())
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
+    if (!card_reserve(&driver.card, context->device, bytes, kind, call)
+        && !(pools_give_way(context->device) && card_reserve(&driver.card, context->device, bytes, kind, call)))
         return CUDA_ERROR_OUT_OF_MEMORY;
     if (driver.alloc_delay_us != 0)
         usleep(driver.alloc_delay_us);
-    CUdeviceptr address = heap_place(context->device, space, bytes);
+    CUdeviceptr address = heap_place(context->device, space, bytes, &block);
     if (address == 0) {
-        card_release(&driver.card, context->device, bytes, FAKECUDA_CALL_implicit_free);
+        card_release(&driver.card, context->device, bytes, kind, FAKECUDA_CALL_implicit_free);
         return CUDA_ERROR_OUT_OF_MEMORY;
     }
-    heap_publish(address, bytes, context);
+    block->context = context;
+    block->ordinal = context->ordinal;
+    block->owner = OWNER_CONTEXT;
+    block->kind = (uint8_t)kind;
+    block->of = NULL;
+    heap_publish(block);
     *pointer = address;
     return CUDA_SUCCESS;
 }
 
 API CUresult cuMemAlloc_v2(CUdeviceptr *pointer, size_t bytes)
 {
-    return allocate(pointer, bytes, SPACE_DEVICE, FAKECUDA_CALL_cuMemAlloc_v2);
+    return allocate(pointer, bytes, SPACE_DEVICE, FAKECUDA_KIND_linear, FAKECUDA_CALL_cuMemAlloc_v2);
 }
 
 API CUresult cuMemAlloc(CUdeviceptr_v1 *pointer, unsigned int bytes)
 {
     CUdeviceptr address;
-    CUresult result = allocate(pointer != NULL ? &address : NULL, bytes, SPACE_LOW, FAKECUDA_CALL_cuMemAlloc);
+    CUresult result =
+        allocate(pointer != NULL ? &address : NULL, bytes, SPACE_LOW, FAKECUDA_KIND_linear, FAKECUDA_CALL_cuMemAlloc);
     if (result == CUDA_SUCCESS)
         *pointer = (CUdeviceptr_v1)address;
     return result;
@@ -50,7 +64,7 @@ API CUresult cuMemAllocManaged(CUdeviceptr *pointer, size_t bytes, unsigned int 
     /* "flags ... must be one of CU_MEM_ATTACH_GLOBAL or CU_MEM_ATTACH_HOST" */
     if (driver_ready() && flags != CU_MEM_ATTACH_GLOBAL && flags != CU_MEM_ATTACH_HOST)
         return CUDA_ERROR_INVALID_VALUE;
-    return allocate(pointer, bytes, SPACE_MANAGED, FAKECUDA_CALL_cuMemAllocManaged);
+    return allocate(pointer, bytes, SPACE_MANAGED, FAKECUDA_KIND_managed, FAKECUDA_CALL_cuMemAllocManaged);
 }
 
 static CUresult allocate_pitched(CUdeviceptr *pointer, uint64_t *pitch, uint64_t width, uint64_t height,
@@ -64,7 +78,7 @@ static CUresult allocate_pitched(CUdeviceptr *pointer, uint64_t *pitch, uint64_t
     *pitch = padded & ~(uint64_t)(PITCH_ALIGNMENT - 1);
     if (__builtin_mul_overflow(*pitch, height, &bytes))
         return CUDA_ERROR_INVALID_VALUE;
-    return allocate(pointer, bytes, space, call);
+    return allocate(pointer, bytes, space, FAKECUDA_KIND_pitched, call);
 }
 
 API CUresult cuMemAllocPitch_v2(CUdeviceptr *pointer, size_t *pitch, size_t width, size_t height, unsigned int element)
@@ -101,21 +115,33 @@ API CUresult cuMemAllocPitch(CUdeviceptr_v1 *pointer, unsigned int *pitch, unsig
 
 /* --- freeing ---------------------------------------------------------------------------------------------------- */
 
-static bool must_fail(void)
+bool memory_free_must_fail(void)
 {
     static unsigned long frees;
     return driver.fail_free != 0 && __atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED) == driver.fail_free;
 }
 
 /* The place is given back before the bytes: what the card calls free can be placed. */
-static void give_back(CUdeviceptr address, const struct block *block, enum fakecuda_call call)
+void memory_give_back(CUdeviceptr address, struct block *block, enum fakecuda_call call)
 {
-    uint32_t device = block->context->device;
+    uint32_t device = block->device;
     uint64_t bytes = block->bytes;
+    enum fakecuda_kind kind = block->kind;
+    struct exported *exported = block->of; /* only cuIpcGetMemHandle leaves one behind */
     heap_vacate(address);
-    card_release(&driver.card, device, bytes, call);
+    if (exported == NULL) {
+        card_release(&driver.card, device, bytes, kind, call);
+    } else {
+        card_count(&driver.card, device, call, -1, 0);
+        exported_end(exported);
+    }
 }
 
+/* "Frees the memory space pointed to by dptr, which must have been returned by a previous call to ... cuMemAlloc(),
+ * cuMemAllocPitch(), cuMemAllocManaged(), cuMemAllocAsync(), cuMemAllocFromPoolAsync()"; a buffer mapped from external
+ * memory "must be freed using cuMemFree", a pointer imported from a pool "may be freed with cuMemFree or
+ * cuMemFreeAsync", and so may a graph's allocation. What cuIpcOpenMemHandle returned "must be freed with
+ * cuIpcCloseMemHandle". */
 static CUresult release(CUdeviceptr address, unsigned api, enum fakecuda_call call)
 {
     CUcontext context;
@@ -124,15 +150,22 @@ static CUresult release(CUdeviceptr address, unsigned api, enum fakecuda_call ca
         return result;
     if (address == 0) /* cudaFree(NULL) is documented to do nothing, and cudart passes it on */
         return CUDA_SUCCESS;
+    if (!capture_allows_unsafe_call())
+        return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
     struct block *block = heap_claim(address);
     if (block == NULL)
         return CUDA_ERROR_INVALID_VALUE;
-    if (must_fail()) {
+    if (memory_free_must_fail()) {
         heap_unclaim(block);
         return CUDA_ERROR_UNKNOWN;
     }
-    give_back(address, block, call);
-    return CUDA_SUCCESS;
+    switch ((enum owner)block->owner) {
+    case OWNER_CONTEXT: memory_give_back(address, block, call); return CUDA_SUCCESS;
+    case OWNER_POOL: pool_free(address, block, NULL, call); return CUDA_SUCCESS;
+    case OWNER_GRAPH: return graph_memory_free(address, block, call);
+    case OWNER_IMPORT: return import_free(address, block, call);
+    }
+    return CUDA_ERROR_INVALID_VALUE;
 }
 
 API CUresult cuMemFree_v2(CUdeviceptr pointer)
@@ -148,8 +181,12 @@ API CUresult cuMemFree(CUdeviceptr_v1 pointer)
 static void free_one(CUdeviceptr address)
 {
     struct block *block = heap_claim(address);
-    if (block != NULL)
-        give_back(address, block, FAKECUDA_CALL_implicit_free);
+    if (block == NULL)
+        return;
+    if (block->owner == OWNER_CONTEXT)
+        memory_give_back(address, block, FAKECUDA_CALL_implicit_free);
+    else if (import_free(address, block, FAKECUDA_CALL_implicit_free) != CUDA_SUCCESS)
+        heap_unclaim(block);
 }
 
 void memory_free_all(CUcontext context)

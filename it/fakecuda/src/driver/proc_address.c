@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cuGetProcAddress after its documentation (CUDA driver API, driver entry point access): of the ABIs of a base name, the
- * newest that the requested CUDA version knows; with the per-thread flag its per-thread twin where there is one. An
+/* cuGetProcAddress after its documentation (CUDA driver API, driver entry point access): of the ABIs of a base name,
+ * the newest that the requested CUDA version knows; with the per-thread flag its per-thread twin where there is one. An
  * unknown name, or one younger than the requested version, is CUDA_SUCCESS with a NULL pointer and a status. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NVML on the simulated card. It sees every device, whatever CUDA_VISIBLE_DEVICES says: "NVML enumerates all GPUs ... in
- * PCI order" (NVML API, nvmlDeviceGetHandleByIndex), and only reads: it takes no slot. */
+/* NVML on the simulated card. It sees every device, whatever CUDA_VISIBLE_DEVICES says: "NVML enumerates all GPUs ...
+ * in PCI order" (NVML API, nvmlDeviceGetHandleByIndex), and only reads: it takes no slot. */
 #include <nvml.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -238,7 +238,7 @@ API nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t handle, un
             continue;
         if (found < room)
             processes[found] = (nvmlProcessInfo_v2_t){
-                slot->pid, __atomic_load_n(&slot->books[index].bytes, __ATOMIC_RELAXED), ~0u, ~0u};
+                slot->pid, card_held(&nvml.card, index, s), ~0u, ~0u};
         found++;
     }
     *count = found;

@@ -41,3 +41,8 @@ cudaError_t driver_calls(const struct driver_calls **calls)
     *calls = &loaded.calls;
     return loaded.error;
 }
+
+const struct driver_calls *driver_calls_per_thread(void)
+{
+    return &loaded.per_thread;
+}

@@ -12,6 +12,11 @@ static _Thread_local cudaError_t last_error;
     X(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version")                     \
     X(cudaErrorNoDevice, "no CUDA-capable device is detected")                                                         \
     X(cudaErrorInvalidDevice, "invalid device ordinal")                                                                \
+    X(cudaErrorDeviceUninitialized, "invalid device context")                                                          \
+    X(cudaErrorMapBufferObjectFailed, "mapping of buffer object failed")                                               \
+    X(cudaErrorInvalidResourceHandle, "invalid resource handle")                                                       \
+    X(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing")                           \
+    X(cudaErrorStreamCaptureInvalidated, "operation failed due to a previous error during capture")                    \
     X(cudaErrorNotSupported, "operation not supported")                                                                \
     X(cudaErrorSystemNotReady, "system not yet initialized")                                                           \
     X(cudaErrorUnknown, "unknown error")

@@ -18,12 +18,19 @@ static const char *const call_names[FAKECUDA_CALLS] = {
 #undef X
 };
 
+static const char *const kind_names[FAKECUDA_KINDS] = {
+#define X(index, name) [index] = #name,
+    FAKECUDA_KIND_LIST(X)
+#undef X
+};
+
 /* Opens what is there, and neither creates a card nor sets one up. */
 static int open_read_only(struct card *card)
 {
     char buffer[64];
     struct stat status;
     const char *path = card_state_path(buffer, sizeof buffer);
+    snprintf(card->path, sizeof card->path, "%s", path);
     card->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (card->fd < 0 || fstat(card->fd, &status) != 0) {
         fprintf(stderr, "fakecuda-stat: cannot open %s: %s\n", path, strerror(errno));
@@ -43,9 +50,8 @@ static uint64_t group_current(const struct card *card, uint32_t group, uint32_t 
 {
     uint64_t current = 0;
     for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++)
-        if (card->map->slots[s].group == group && card->map->slots[s].books[device].bytes != 0
-            && card_slot_alive(card, s))
-            current += card->map->slots[s].books[device].bytes;
+        if (card->map->slots[s].generation != 0 && card->map->slots[s].group == group && card_slot_alive(card, s))
+            current += card_held(card, device, s);
     return current;
 }
 
@@ -82,16 +88,29 @@ static void json_devices(const struct card *card)
     }
 }
 
-static void json_books(const struct fakecuda_books *books, uint32_t device)
+static void json_kinds(const struct card *card, uint32_t device, uint32_t slot)
 {
+    const char *comma = "";
+    for (int k = 0; k < (int)FAKECUDA_KINDS; k++)
+        if (kind_names[k] != NULL) {
+            printf("%s\"%s\":%lu", comma, kind_names[k], card_held_kind(card, device, slot, k));
+            comma = ",";
+        }
+}
+
+static void json_books(const struct card *card, uint32_t device, uint32_t slot)
+{
+    const struct fakecuda_books *books = &card->map->slots[slot].books[device];
     printf("{\"device\":%u,\"bytes\":%lu,\"peak\":%lu,\"live\":%lu,\"allocated\":%lu,\"refused\":%lu,\"contexts\":%lu,\"calls\":{",
-           device, books->bytes, books->peak, books->live, books->allocated, books->refused, books->contexts);
+           device, card_held(card, device, slot), books->peak, books->live, books->allocated, books->refused, books->contexts);
     const char *comma = "";
     for (int c = 0; c < (int)FAKECUDA_CALLS; c++)
         if (call_names[c] != NULL) {
             printf("%s\"%s\":%lu", comma, call_names[c], books->calls[c]);
             comma = ",";
         }
+    printf("},\"kinds\":{");
+    json_kinds(card, device, slot);
     printf("}}");
 }
 
@@ -111,7 +130,7 @@ static void json_processes(const struct card *card)
         printf(",\"devices\":[");
         for (uint32_t d = 0; d < card->map->device_count; d++) {
             printf("%s", d ? "," : "");
-            json_books(&slot->books[d], d);
+            json_books(card, d, s);
         }
         printf("]}");
     }
@@ -134,6 +153,22 @@ static void json_groups(const struct card *card)
     }
 }
 
+/* Memory that several processes have references to, or exported descriptors alone: "pid" is who holds it, 0 nobody. */
+static void json_shared(const struct card *card)
+{
+    const char *comma = "";
+    for (uint32_t d = 0; d < card->map->device_count; d++)
+        for (uint32_t i = 0; i < card->map->devices[d].shared; i++) {
+            const struct fakecuda_shared *shared = &card->map->shared[d][i];
+            uint32_t holder = shared->bytes != 0 ? card_shared_holder(card, d, i) : CARD_GONE;
+            if (holder == CARD_GONE)
+                continue;
+            printf("%s{\"device\":%u,\"bytes\":%lu,\"kind\":\"%s\",\"pid\":%u}", comma, d, shared->bytes,
+                   kind_names[shared->kind], holder == CARD_NOBODY ? 0 : card->map->slots[holder].pid);
+            comma = ",";
+        }
+}
+
 static void print_json(const struct card *card)
 {
     printf("{\"devices\":[");
@@ -142,6 +177,8 @@ static void print_json(const struct card *card)
     json_processes(card);
     printf("],\"groups\":[");
     json_groups(card);
+    printf("],\"shared\":[");
+    json_shared(card);
     printf("]}\n");
 }
 
@@ -175,7 +212,7 @@ static void print_table(const struct card *card)
             if (slot->generation == 0 || !card_slot_alive(card, s))
                 continue;
             printf("  pid %u (%s): %s in %lu allocations, peak %s, %lu refused\n", slot->pid, slot->command,
-                   iec(books->bytes, used), books->live, iec(books->peak, peak), books->refused);
+                   iec(card_held(card, d, s), used), books->live, iec(books->peak, peak), books->refused);
         }
     }
 }
