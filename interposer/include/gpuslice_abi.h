@@ -132,11 +132,16 @@ struct gpuslice_welcome {
     uint64_t limit[GPUSLICE_MAX_DEVICES];     /* bytes the session may hold there */
 };
 
+/* gpuslice_charge.flags */
+/* The memory is held already: a pool that reserved more than could be foreseen and could not be trimmed, an import whose
+ * exporter is gone. The charge is raised whatever the session's state and even above its limit; never DENIED. */
+#define GPUSLICE_CHARGE_HELD 0x1u
+
 /* CHARGE. */
 struct gpuslice_charge {
     uint64_t bytes;                           /* 1 … GPUSLICE_MAX_BYTES: what must fit beside the page's used */
     uint32_t device;                          /* index into HELLO's devices */
-    uint32_t reserved;                        /* 0 */
+    uint32_t flags;                           /* GPUSLICE_CHARGE_* */
 };
 
 /* GRANTED. The page was written before this was sent. */
@@ -217,8 +222,8 @@ struct gpuslice_error {
 #define GPUSLICE_GATED (1ull << 63)
 #define GPUSLICE_CHARGE_MASK (GPUSLICE_GATED - 1ull)
 
-/* The largest allocation that can be described: entry.meta has 56 bits for it. More is denied as too much. */
-#define GPUSLICE_MAX_BYTES ((1ull << 56) - 1ull)
+/* The largest allocation that can be described: entry.meta has 55 bits for it. More is denied as too much. */
+#define GPUSLICE_MAX_BYTES ((1ull << 55) - 1ull)
 
 /* One cache line. Written by the daemon, and constant once the shim has the page, but for `segments`. */
 struct gpuslice_page_header {
@@ -250,27 +255,35 @@ struct gpuslice_page_device {
 };
 
 enum gpuslice_allocation_kind {
-    GPUSLICE_KIND_LINEAR = 1,
-    GPUSLICE_KIND_MANAGED = 2,
+    GPUSLICE_KIND_LINEAR = 1,   /* handle: the address, as of the next two */
+    GPUSLICE_KIND_MANAGED = 2,  /* in full, wherever it is at the moment */
     GPUSLICE_KIND_PITCHED = 3,
+    GPUSLICE_KIND_POOL = 4,     /* handle: the memory pool; bytes: what it reserves, as last measured */
+    GPUSLICE_KIND_PHYSICAL = 5, /* handle: the one that cuMemCreate returned */
+    GPUSLICE_KIND_ARRAY = 6,    /* handle: the array or mipmapped array */
+    GPUSLICE_KIND_GRAPH = 7,    /* handle: device index + 2; bytes: what the device reserves for graphs */
+    GPUSLICE_KIND_IMPORT = 8,   /* handle: the imported address; its exporter is gone, so it is charged here */
+    GPUSLICE_KIND_CONTEXT = 9,  /* handle: the context; bytes: its overhead */
 };
 
 /*
- * One live allocation. `handle` is 0 (free), 1 (claimed: being written or being taken out) or the address.
+ * One live allocation. `handle` is 0 (free), 1 (claimed: being written or being taken out), or the address or handle
+ * that the driver gave. Addresses and the several kinds of handles are name spaces of their own: two entries may have
+ * the same number and different kinds, so an entry is known by handle and kind.
  * Insert: CAS 0 → 1, store meta, store handle with release. Take: CAS handle → 1, and the slot is the taker's:
  * 0 gives it back, the handle puts it back. A reader that finds handle ≥ 2, loads meta and finds the same handle
  * again has a true pair.
  */
 struct gpuslice_page_entry {
     uint64_t handle;
-    uint64_t meta;         /* bytes << 8 | device << 3 | kind */
+    uint64_t meta;         /* bytes << 9 | device << 4 | kind */
 };
 #define GPUSLICE_ENTRY_FREE 0ull
 #define GPUSLICE_ENTRY_CLAIMED 1ull
-#define GPUSLICE_META(bytes, device, kind) ((uint64_t)(bytes) << 8 | (uint64_t)(device) << 3 | (uint64_t)(kind))
-#define GPUSLICE_META_BYTES(meta) ((meta) >> 8)
-#define GPUSLICE_META_DEVICE(meta) ((uint32_t)((meta) >> 3 & 31u))
-#define GPUSLICE_META_KIND(meta) ((uint32_t)((meta)&7u))
+#define GPUSLICE_META(bytes, device, kind) ((uint64_t)(bytes) << 9 | (uint64_t)(device) << 4 | (uint64_t)(kind))
+#define GPUSLICE_META_BYTES(meta) ((meta) >> 9)
+#define GPUSLICE_META_DEVICE(meta) ((uint32_t)((meta) >> 4 & 31u))
+#define GPUSLICE_META_KIND(meta) ((uint32_t)((meta)&15u))
 
 /* ------------------------------------------------------------ layout, held */
 

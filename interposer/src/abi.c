@@ -26,6 +26,7 @@
     X(GPUSLICE_FLAG_STRICT) \
     X(GPUSLICE_FLAG_KEEP) \
     X(GPUSLICE_FLAG_NO_LEADER) \
+    X(GPUSLICE_CHARGE_HELD) \
     X(GPUSLICE_PAGE_MAGIC) \
     X(GPUSLICE_PAGE_TABLE_OFFSET) \
     X(GPUSLICE_TABLE_SEGMENT0) \
@@ -42,7 +43,13 @@
     X(GPUSLICE_CLOSED) \
     X(GPUSLICE_KIND_LINEAR) \
     X(GPUSLICE_KIND_MANAGED) \
-    X(GPUSLICE_KIND_PITCHED)
+    X(GPUSLICE_KIND_PITCHED) \
+    X(GPUSLICE_KIND_POOL) \
+    X(GPUSLICE_KIND_PHYSICAL) \
+    X(GPUSLICE_KIND_ARRAY) \
+    X(GPUSLICE_KIND_GRAPH) \
+    X(GPUSLICE_KIND_IMPORT) \
+    X(GPUSLICE_KIND_CONTEXT)
 
 #define FRAMES(X) \
     X(OPEN) \
@@ -99,7 +106,7 @@
     STRUCT(gpuslice_charge) \
     FIELD(gpuslice_charge, bytes) \
     FIELD(gpuslice_charge, device) \
-    FIELD(gpuslice_charge, reserved) \
+    FIELD(gpuslice_charge, flags) \
     STRUCT(gpuslice_granted) \
     FIELD(gpuslice_granted, charge) \
     FIELD(gpuslice_granted, device) \

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "charged.h"
 
+#include "contexts.h"
 #include "devices.h"
+#include "graphs.h"
+#include "imports.h"
+#include "lock.h"
+#include "pools.h"
 #include "process.h"
+#include "relief.h"
 #include "sizes.h"
+#include "table.h"
 
 static bool begin(struct charged *charged)
 {
@@ -30,7 +37,7 @@ static bool reserve(struct charged *charged, uint64_t bytes)
     case DEVICES_FOUND:
         break;
     }
-    if (!ledger_reserve(charged->config, charged->process, charged->device, bytes))
+    if (bytes > 0 && !relief_reserve(charged->config, charged->process, charged->device, bytes))
         return false;
     charged->bytes = bytes;
     return true;
@@ -39,6 +46,12 @@ static bool reserve(struct charged *charged, uint64_t bytes)
 bool charged_begin(struct charged *charged, uint64_t bytes)
 {
     return begin(charged) && reserve(charged, bytes);
+}
+
+void charged_begin_uncounted(struct charged *charged)
+{
+    begin(charged);
+    charged->uncounted = true;
 }
 
 bool charged_begin_pitched(struct charged *charged, uint64_t width, uint64_t height)
@@ -72,8 +85,12 @@ gs_result charged_end(struct charged *charged, gs_result result, uint64_t handle
         ledger_cancel(charged->process, charged->device, charged->bytes);
         return result;
     }
+    if (charged->bytes == 0)
+        return GS_SUCCESS;
     if (!ledger_record(charged->process, charged->device, charged->bytes, handle, charged->kind))
         return take_back(charged, handle);
+    if (contexts_besides_primary(charged->process) && (CONTEXTS_KINDS & TABLE_KIND(charged->kind)))
+        contexts_note(charged->process, handle);
     return GS_SUCCESS;
 }
 
@@ -86,7 +103,7 @@ gs_result charged_end_pitched(struct charged *charged, gs_result result, uint64_
     if (__builtin_mul_overflow(pitch, height, &taken))
         return take_back(charged, handle);
     if (taken > charged->bytes) {
-        if (!ledger_reserve(charged->config, charged->process, charged->device, taken - charged->bytes))
+        if (!relief_reserve(charged->config, charged->process, charged->device, taken - charged->bytes))
             return take_back(charged, handle);
     } else if (taken < charged->bytes) {
         ledger_cancel(charged->process, charged->device, charged->bytes - taken);
@@ -95,29 +112,124 @@ gs_result charged_end_pitched(struct charged *charged, gs_result result, uint64_
     return charged_end(charged, result, handle);
 }
 
-struct charged_view charged_look(void)
+/* ------------------------------------------------------------ what is left */
+
+static struct charged_view look(struct process *process, enum devices_result found, uint32_t device)
 {
-    struct charged_view view = {.free = 0, .total = UINT64_MAX};
+    struct charged_view view = {.used = 0, .free = 0, .total = UINT64_MAX};
     const struct config *config = config_get();
-    struct process *process = process_get();
-    uint32_t device;
-    uint64_t used;
-    if (config != NULL && process != NULL && devices_of_context(process, &device) == DEVICES_FOUND &&
-        ledger_query(config, process, device, &used, &view.total) && used < view.total)
-        view.free = view.total - used;
+    if (config == NULL || found != DEVICES_FOUND)
+        return view;
+    relief_settle(config, process, device);
+    if (ledger_query(config, process, device, &view.used, &view.total) && view.used < view.total)
+        view.free = view.total - view.used;
     return view;
 }
 
-bool charged_free_begin(uint64_t handle, struct taken *taken)
+struct charged_view charged_look(void)
 {
-    struct process *process = process_if_started();
-    return process != NULL && ledger_take(process, handle, taken);
+    struct process *process = process_get();
+    uint32_t device = 0;
+    return look(process, process == NULL ? DEVICES_UNKNOWN : devices_of_context(process, &device), device);
 }
 
-void charged_free_end(const struct taken *taken, gs_result result)
+struct charged_view charged_look_at(gs_device number)
 {
-    if (result == GS_SUCCESS)
-        ledger_release(process_if_started(), taken);
-    else
-        ledger_put_back(taken);
+    struct process *process = process_get();
+    uint32_t device = 0;
+    return look(process, process == NULL ? DEVICES_UNKNOWN : devices_of_handle(process, number, &device), device);
+}
+
+bool charged_look_at_uuid(const uint8_t *uuid, struct charged_view *view)
+{
+    struct process *process = process_get();
+    uint32_t device;
+    if (process == NULL || devices_of_uuid(process, uuid, &device) != DEVICES_FOUND)
+        return false;
+    *view = look(process, DEVICES_FOUND, device);
+    return true;
+}
+
+/* ------------------------------------------------------------ frees */
+
+static bool take_entry(struct process *process, uint64_t handle, uint32_t kinds, struct freeing *freeing)
+{
+    if (!ledger_take_kind(process, handle, kinds, &freeing->taken))
+        return false;
+    freeing->what = FREEING_ENTRY;
+    /* Now, not when it is free: the driver may have given the address to another thread by then. */
+    freeing->context = contexts_besides_primary(process) ? contexts_forget(process, handle) : 0;
+    return true;
+}
+
+void charged_free_begin_kind(uint64_t handle, uint32_t kinds, struct freeing *freeing)
+{
+    struct process *process = process_if_started();
+    freeing->what = FREEING_UNKNOWN;
+    freeing->address = 0;
+    if (process != NULL)
+        take_entry(process, handle, kinds, freeing);
+}
+
+void charged_free_begin(uint64_t address, struct freeing *freeing)
+{
+    struct process *process = process_if_started();
+    freeing->what = FREEING_UNKNOWN;
+    freeing->address = address;
+    if (process == NULL || take_entry(process, address, TABLE_POINTERS, freeing) ||
+        atomic_load_explicit(&process->measures, memory_order_relaxed) == 0)
+        return;
+    freeing->pool = pools_forget(process, address);
+    if (freeing->pool != NULL)
+        freeing->what = FREEING_ASYNC;
+}
+
+static void end_entry(struct process *process, const struct freeing *freeing, gs_result result)
+{
+    if (result == GS_SUCCESS) {
+        ledger_release(process, &freeing->taken);
+        return;
+    }
+    ledger_put_back(&freeing->taken);
+    if (freeing->context != 0)
+        contexts_restore(process, freeing->taken.handle, freeing->context);
+}
+
+static void end_async(struct process *process, const struct freeing *freeing, gs_result result)
+{
+    struct reservoir *pool = freeing->pool;
+    if (result != GS_SUCCESS) {
+        pools_remember(process, freeing->address, pool);
+        return;
+    }
+    int state = lock_enter(&pool->lock);
+    ledger_count_free(process, pool->device);
+    pools_settle_one(config_get(), process, pool);
+    lock_leave(&pool->lock, state);
+}
+
+/* Perhaps a graph's, or from another process's pool. */
+static void end_unknown(struct process *process, const struct freeing *freeing, gs_result result)
+{
+    if (result != GS_SUCCESS || process == NULL ||
+        atomic_load_explicit(&process->measures, memory_order_relaxed) == 0)
+        return;
+    graphs_settle_every(config_get(), process);
+    imports_end(process, freeing->address);
+}
+
+void charged_free_end(const struct freeing *freeing, gs_result result)
+{
+    struct process *process = process_if_started();
+    switch (freeing->what) {
+    case FREEING_ENTRY:
+        end_entry(process, freeing, result);
+        break;
+    case FREEING_ASYNC:
+        end_async(process, freeing, result);
+        break;
+    case FREEING_UNKNOWN:
+        end_unknown(process, freeing, result);
+        break;
+    }
 }

@@ -1,7 +1,7 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * What every allocating hook does around the real call, denials and failures included:
+ * What the hooks of memory with a known size do around the real call, denials and failures included:
  *
  *     gs_result result = GS_OUT_OF_MEMORY;
  *     if (charged_begin(&charged, bytes))
@@ -23,12 +23,16 @@ struct charged {
     const struct config *config;
     struct process *process;
     uint32_t device;
-    uint64_t bytes; /* reserved */
+    uint64_t bytes; /* reserved; 0 for what takes no memory, which is not recorded */
     bool uncounted; /* no device could be told: the driver must fail too, or the memory is taken back */
 };
 
 /* Reserves `bytes`. False: denied; the driver is not called. */
 bool charged_begin(struct charged *charged, uint64_t bytes);
+
+/* Reserves nothing: nobody can say which device this would be for, or how much. Should the driver succeed all the same,
+ * charged_end takes the memory back. */
+void charged_begin_uncounted(struct charged *charged);
 
 /* Reserves what a pitched allocation is expected to take. False: denied, or it does not fit into 64 bits. */
 bool charged_begin_pitched(struct charged *charged, uint64_t width, uint64_t height);
@@ -43,13 +47,28 @@ gs_result charged_end_pitched(struct charged *charged, gs_result result, uint64_
 /* What cuMemGetInfo may show at most: the session's limit, and what is left of it. No more than 0 is free where that
  * cannot be told. */
 struct charged_view {
+    uint64_t used;
     uint64_t free;
     uint64_t total;
 };
-struct charged_view charged_look(void);
+struct charged_view charged_look(void);                     /* the current context's device */
+struct charged_view charged_look_at(gs_device device);       /* by the driver's number */
+bool charged_look_at_uuid(const uint8_t *uuid, struct charged_view *view); /* false: not a device of this process */
 
-/* Around the real free. False: not one of ours; only forward it. */
-bool charged_free_begin(uint64_t handle, struct taken *taken);
-void charged_free_end(const struct taken *taken, gs_result result);
+/* What a pointer that is about to be freed turned out to be. */
+struct freeing {
+    enum { FREEING_UNKNOWN, FREEING_ENTRY, FREEING_ASYNC } what;
+    struct taken taken;     /* FREEING_ENTRY */
+    uint64_t context;       /* that it goes with, if that is no primary one */
+    uint64_t address;
+    struct reservoir *pool; /* FREEING_ASYNC */
+};
+
+/* Around the real free of a pointer. */
+void charged_free_begin(uint64_t address, struct freeing *freeing);
+void charged_free_end(const struct freeing *freeing, gs_result result);
+
+/* The same for what is no pointer: a handle of one of these kinds (TABLE_KIND). */
+void charged_free_begin_kind(uint64_t handle, uint32_t kinds, struct freeing *freeing);
 
 #endif

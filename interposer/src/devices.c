@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "devices.h"
 
-#include <pthread.h>
+#include <string.h>
 
 #include "lock.h"
 #include "resolve.h"
@@ -39,15 +39,12 @@ static bool known(struct process *process)
     struct devices devices = {0};
     if (!ask_driver(&devices)) /* not under the lock: the driver may wait for its own */
         return false;
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    lock_acquire(&process->lock);
+    int state = lock_enter(&process->lock);
     if (!atomic_load_explicit(&process->has_devices, memory_order_relaxed)) {
         process->devices = devices;
         atomic_store_explicit(&process->has_devices, 1, memory_order_release);
     }
-    lock_release(&process->lock);
-    pthread_setcancelstate(cancel_state, NULL);
+    lock_leave(&process->lock, state);
     return true;
 }
 
@@ -62,8 +59,50 @@ enum devices_result devices_of_context(struct process *process, uint32_t *index)
     gs_device device;
     if (get_device == NULL || get_device(&device) != GS_SUCCESS)
         return DEVICES_UNKNOWN;
-    for (; *index < process->devices.count; ++*index) {
+    return devices_of_handle(process, device, index);
+}
+
+enum devices_result devices_of_handle(struct process *process, gs_device device, uint32_t *index)
+{
+    if (!known(process))
+        return DEVICES_UNKNOWN;
+    for (*index = 0; *index < process->devices.count; ++*index) {
         if (process->devices.handle[*index] == device)
+            return DEVICES_FOUND;
+    }
+    return DEVICES_BEYOND;
+}
+
+/* The streams that every context has: NULL, CU_STREAM_LEGACY and CU_STREAM_PER_THREAD. */
+static bool is_of_current_context(gs_object stream)
+{
+    return (uintptr_t)stream <= 2;
+}
+
+enum devices_result devices_of_stream(struct process *process, gs_object stream, uint32_t *index)
+{
+    cuStreamGetCtx_fn *get_context = DRIVER_REAL(cuStreamGetCtx);
+    cuCtxPushCurrent_v2_fn *push = DRIVER_REAL(cuCtxPushCurrent_v2);
+    cuCtxPopCurrent_v2_fn *pop = DRIVER_REAL(cuCtxPopCurrent_v2);
+    gs_object context;
+    if (!known(process))
+        return DEVICES_UNKNOWN;
+    if (process->devices.count == 1 || is_of_current_context(stream))
+        return devices_of_context(process, index);
+    if (get_context == NULL || push == NULL || pop == NULL || get_context(stream, &context) != GS_SUCCESS ||
+        push(context) != GS_SUCCESS)
+        return DEVICES_UNKNOWN;
+    enum devices_result found = devices_of_context(process, index);
+    pop(&context);
+    return found;
+}
+
+enum devices_result devices_of_uuid(struct process *process, const uint8_t *uuid, uint32_t *index)
+{
+    if (!known(process))
+        return DEVICES_UNKNOWN;
+    for (*index = 0; *index < process->devices.count; ++*index) {
+        if (memcmp(process->devices.uuid[*index], uuid, GPUSLICE_UUID_SIZE) == 0)
             return DEVICES_FOUND;
     }
     return DEVICES_BEYOND;

@@ -20,4 +20,13 @@ enum devices_result devices_of_context(struct process *process, uint32_t *index)
 /* The device that the CUDA runtime calls `ordinal`. */
 enum devices_result devices_of_ordinal(struct process *process, int ordinal, uint32_t *index);
 
+/* The device that the driver calls `device`. */
+enum devices_result devices_of_handle(struct process *process, gs_device device, uint32_t *index);
+
+/* The device that `stream` runs on. */
+enum devices_result devices_of_stream(struct process *process, gs_object stream, uint32_t *index);
+
+/* The device with that UUID. DEVICES_BEYOND: this process does not see it. */
+enum devices_result devices_of_uuid(struct process *process, const uint8_t *uuid, uint32_t *index);
+
 #endif

@@ -10,10 +10,9 @@
 
 #define GPUSLICE_EXPORT __attribute__((visibility("default")))
 
-#define DRIVER_HOOK(name, base, since, family, parameters) GPUSLICE_EXPORT gs_result name parameters;
-#define RUNTIME_HOOK(name, family, parameters) GPUSLICE_EXPORT gs_result name parameters;
-#define DRIVER_CALL(name, parameters)
-#define RUNTIME_CALL(name, parameters)
+#define DRIVER_HOOK(name, base, since, family, test, parameters) GPUSLICE_EXPORT gs_result name parameters;
+#define RUNTIME_HOOK(name, family, test, parameters) GPUSLICE_EXPORT gs_result name parameters;
+#define NVML_HOOK(name, family, test, parameters) GPUSLICE_EXPORT gs_result name parameters;
 #include "hooks.def"
 
 #endif

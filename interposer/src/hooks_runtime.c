@@ -133,11 +133,10 @@ gs_result cudaFree(void *address)
     /* cudaFree(NULL) is how programs start the runtime. */
     if (address == NULL || !enter((const void *)real))
         return real(address);
-    struct taken taken;
-    bool ours = charged_free_begin((uintptr_t)address, &taken);
+    struct freeing freeing;
+    charged_free_begin((uintptr_t)address, &freeing);
     gs_result result = real(address);
-    if (ours)
-        charged_free_end(&taken, result);
+    charged_free_end(&freeing, result);
     guard_leave();
     return result;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ledger.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/mman.h>
 
 #include "accounting.h"
 #include "clock.h"
@@ -19,20 +20,12 @@
  */
 #define LOSING_WAIT_MS 5000u
 
-/* A thread that is cancelled in the midst of a request must not keep the lock. */
-static int enter(struct process *process)
-{
-    int cancel_state;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
-    lock_acquire(&process->lock);
-    return cancel_state;
-}
-
-static void leave(struct process *process, int cancel_state)
-{
-    lock_release(&process->lock);
-    pthread_setcancelstate(cancel_state, NULL);
-}
+/* How a reservation is made, and what is done about a denial. */
+enum manner {
+    LAST_WORD, /* told and counted */
+    FIRST_TRY, /* the caller can do something about it, and tries again */
+    HELD,      /* the memory is held: there is nothing to deny */
+};
 
 static struct page *page_of(struct process *process)
 {
@@ -74,10 +67,11 @@ static void tell_denied(struct process *process, uint32_t device, uint64_t bytes
 }
 
 /* ASK. Under the lock. */
-static bool ask(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+static bool ask(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                enum manner manner)
 {
     struct transport_reply reply;
-    if (!transport_charge(config, process, device, bytes, &reply)) {
+    if (!transport_charge(config, process, device, bytes, manner == HELD ? GPUSLICE_CHARGE_HELD : 0, &reply)) {
         ledger_tell(process, process->connection.error == 0 ? REFUSAL_UNREACHABLE : REFUSAL_SESSION, device, bytes,
                     "%s", process->connection.reason);
         return false;
@@ -87,7 +81,8 @@ static bool ask(const struct config *config, struct process *process, uint32_t d
         return true;
     case GPUSLICE_DENIED:
         process->limit[device] = reply.as.denied.limit;
-        tell_denied(process, device, bytes, &reply.as.denied);
+        if (manner == LAST_WORD)
+            tell_denied(process, device, bytes, &reply.as.denied);
         return false;
     default:
         ledger_tell(process, REFUSAL_SESSION, device, bytes, "%.*s", (int)sizeof reply.as.error.text,
@@ -96,11 +91,12 @@ static bool ask(const struct config *config, struct process *process, uint32_t d
     }
 }
 
-static bool reserve_slowly(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+static bool reserve_slowly(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                           enum manner manner)
 {
     /* The lock is held from the question to the CAS that uses the answer: on a gated page one grant is good for one
      * allocation, and no second thread may help itself to it. */
-    int cancel_state = enter(process);
+    int cancel_state = lock_enter(&process->lock);
     bool reserved = false, granted = false;
     uint64_t give_up = 0;
     for (;;) {
@@ -126,15 +122,16 @@ static bool reserve_slowly(const struct config *config, struct process *process,
                         LOSING_WAIT_MS);
             break;
         }
-        granted = ask(config, process, device, bytes);
+        granted = ask(config, process, device, bytes, manner);
         if (!granted)
             break;
     }
-    leave(process, cancel_state);
+    lock_leave(&process->lock, cancel_state);
     return reserved;
 }
 
-bool ledger_reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+static bool reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                    enum manner manner)
 {
     struct page *page = page_of(process);
     bool reserved = false;
@@ -142,10 +139,25 @@ bool ledger_reserve(const struct config *config, struct process *process, uint32
         ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "no device has that much");
     else
         reserved = (page != NULL && accounting_take(page, device, bytes, false) == ACCOUNTING_TAKEN) ||
-                   reserve_slowly(config, process, device, bytes);
-    if (!reserved && (page = page_of(process)) != NULL)
+                   reserve_slowly(config, process, device, bytes, manner);
+    if (!reserved && manner == LAST_WORD && (page = page_of(process)) != NULL)
         accounting_count_denial(page, device);
     return reserved;
+}
+
+bool ledger_reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    return reserve(config, process, device, bytes, LAST_WORD);
+}
+
+bool ledger_try(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    return reserve(config, process, device, bytes, FIRST_TRY);
+}
+
+bool ledger_hold(const struct config *config, struct process *process, uint32_t device, uint64_t bytes)
+{
+    return reserve(config, process, device, bytes, HELD);
 }
 
 void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes)
@@ -164,13 +176,13 @@ bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uin
     return true;
 }
 
-bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
+bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken)
 {
     taken->handle = handle;
     for (;;) {
         uint32_t moves = atomic_load_explicit(&process->moves, memory_order_acquire);
         for (struct page *page = page_of(process); page != NULL; page = page->older) {
-            taken->entry = table_take(page, handle, &taken->meta);
+            taken->entry = table_take(page, handle, kinds, &taken->meta);
             if (taken->entry != NULL)
                 return true;
         }
@@ -178,6 +190,21 @@ bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
         if (moves % 2 == 0 && atomic_load_explicit(&process->moves, memory_order_acquire) == moves)
             return false;
         sched_yield();
+    }
+}
+
+bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
+{
+    return ledger_take_kind(process, handle, TABLE_POINTERS, taken);
+}
+
+/* Every free of a strict session is told. */
+static void report(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
+{
+    if (atomic_load_explicit(&process->strict, memory_order_relaxed)) {
+        int cancel_state = lock_enter(&process->lock);
+        transport_freed(process, device, bytes, handle);
+        lock_leave(&process->lock, cancel_state);
     }
 }
 
@@ -189,11 +216,7 @@ void ledger_release(struct process *process, const struct taken *taken)
     table_release(taken->entry);
     accounting_lower(page, device, bytes);
     accounting_count_free(page, device);
-    if (atomic_load_explicit(&process->strict, memory_order_relaxed)) {
-        int cancel_state = enter(process);
-        transport_freed(process, device, bytes, taken->handle);
-        leave(process, cancel_state);
-    }
+    report(process, device, bytes, taken->handle);
 }
 
 void ledger_put_back(const struct taken *taken)
@@ -201,10 +224,107 @@ void ledger_put_back(const struct taken *taken)
     table_put_back(taken->entry, taken->handle);
 }
 
+void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind)
+{
+    uint64_t meta = GPUSLICE_META(bytes, device, kind);
+    struct taken taken;
+    if (!ledger_take_kind(process, handle, TABLE_KIND(kind), &taken)) {
+        if (bytes > 0)
+            table_insert(page_of(process), handle, meta); /* a full table only means that this is not shown */
+    } else if (bytes == 0) {
+        table_release(taken.entry);
+    } else {
+        table_change(taken.entry, meta);
+        table_put_back(taken.entry, handle);
+    }
+}
+
+void ledger_give_back(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
+{
+    accounting_lower(page_of(process), device, bytes);
+    report(process, device, bytes, handle);
+}
+
+void ledger_count_allocation(struct process *process, uint32_t device)
+{
+    struct page *page = page_of(process);
+    if (page != NULL)
+        accounting_count_allocation(page, device);
+}
+
+void ledger_count_free(struct process *process, uint32_t device)
+{
+    struct page *page = page_of(process);
+    if (page != NULL)
+        accounting_count_free(page, device);
+}
+
+/* ------------------------------------------------------------ many at a time */
+
+struct choice {
+    struct process *process;
+    uint32_t device;
+    uint32_t kinds;
+    bool (*chosen)(void *, uint64_t);
+    void *context;
+    struct taken_list *list; /* NULL: only counted */
+    size_t count;
+};
+
+static void choose(void *context, uint64_t handle, uint64_t meta)
+{
+    struct choice *choice = context;
+    if (GPUSLICE_META_DEVICE(meta) != choice->device || !(choice->kinds & TABLE_KIND(GPUSLICE_META_KIND(meta))) ||
+        !choice->chosen(choice->context, handle))
+        return;
+    struct taken_list *list = choice->list;
+    choice->count++;
+    if (list != NULL && list->count < list->room &&
+        ledger_take_kind(choice->process, handle, TABLE_KIND(GPUSLICE_META_KIND(meta)), &list->taken[list->count]))
+        list->count++;
+}
+
+static size_t bytes_of(size_t count)
+{
+    return sizeof(struct taken_list) + count * sizeof(struct taken);
+}
+
+struct taken_list *ledger_take_all(struct process *process, uint32_t device, uint32_t kinds,
+                                   bool (*chosen)(void *context, uint64_t handle), void *context)
+{
+    struct choice choice = {process, device, kinds, chosen, context, NULL, 0};
+    for (struct page *page = page_of(process); page != NULL; page = page->older)
+        table_visit(page, choose, &choice);
+    int saved = errno;
+    struct taken_list *list =
+        mmap(NULL, bytes_of(choice.count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
+    if (list == MAP_FAILED)
+        return NULL;
+    list->room = choice.count;
+    choice.list = list;
+    for (struct page *page = page_of(process); page != NULL; page = page->older)
+        table_visit(page, choose, &choice);
+    return list;
+}
+
+void ledger_settle_all(struct process *process, struct taken_list *list, bool freed)
+{
+    if (list == NULL)
+        return;
+    for (size_t i = 0; i < list->count; i++) {
+        if (freed)
+            ledger_release(process, &list->taken[i]);
+        else
+            ledger_put_back(&list->taken[i]);
+    }
+    munmap(list, bytes_of(list->room));
+}
+
 bool ledger_query(const struct config *config, struct process *process, uint32_t device, uint64_t *used, uint64_t *limit)
 {
     struct transport_reply reply;
-    int cancel_state = enter(process);
+    int cancel_state = lock_enter(&process->lock);
     bool answered = transport_query(config, process, &reply) && reply.type == GPUSLICE_STATUS &&
                     device < reply.as.status.device_count;
     if (answered) {
@@ -212,6 +332,6 @@ bool ledger_query(const struct config *config, struct process *process, uint32_t
         *used = reply.as.status.devices[device].used;
     }
     *limit = page_of(process) != NULL ? process->limit[device] : UINT64_MAX;
-    leave(process, cancel_state);
+    lock_leave(&process->lock, cancel_state);
     return answered;
 }

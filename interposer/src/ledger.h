@@ -13,19 +13,48 @@
  * per kind of refusal. */
 bool ledger_reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes);
 
+/* The same, where a denial is not the last word: it is neither told nor counted. */
+bool ledger_try(const struct config *config, struct process *process, uint32_t device, uint64_t bytes);
+
+/* Memory that is held already, so that nothing can be refused any more: charged even above the limit. False: the daemon
+ * cannot be asked; it is still uncounted, and to be tried again. */
+bool ledger_hold(const struct config *config, struct process *process, uint32_t device, uint64_t bytes);
+
 /* Gives a reservation, or a part of it, back (LOWER_USED). */
 void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes);
 
 /* RECORD: the driver allocated what was reserved. False: the table is full, and the reservation still stands. */
 bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind);
 
+/* The entry of something that grows and shrinks: shows `bytes` from now on, or is gone where they are 0. Only the entry:
+ * `used` is the caller's. Whoever owns the handle calls this in one thread at a time. */
+void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind);
+
+/* Bytes of such a thing are the driver's again (LOWER_USED), and reported where every free is. */
+void ledger_give_back(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
+
+/* Counters, for what has no entry of its own. */
+void ledger_count_allocation(struct process *process, uint32_t device);
+void ledger_count_free(struct process *process, uint32_t device);
+
 struct taken {
     struct gpuslice_page_entry *entry;
     uint64_t handle;
     uint64_t meta;
 };
-/* TAKE. False: not one of ours, or freed by another thread already: the driver knows what to do. */
+struct taken_list {
+    size_t count, room; /* of `taken` */
+    struct taken taken[];
+};
+/* TAKE a pointer. False: not one of ours, or freed by another thread already: the driver knows what to do. */
 bool ledger_take(struct process *process, uint64_t handle, struct taken *taken);
+/* The same for a handle of these kinds (TABLE_KIND). */
+bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken);
+/* Every live entry of these kinds on `device` for which `chosen` says so, taken; NULL: no memory for the list. */
+struct taken_list *ledger_take_all(struct process *process, uint32_t device, uint32_t kinds,
+                                   bool (*chosen)(void *context, uint64_t handle), void *context);
+/* What became of them; frees the list. */
+void ledger_settle_all(struct process *process, struct taken_list *list, bool freed);
 /* The driver freed it (LOWER_USED), or refused to. */
 void ledger_release(struct process *process, const struct taken *taken);
 void ledger_put_back(const struct taken *taken);

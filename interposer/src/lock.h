@@ -13,4 +13,9 @@
 void lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);
 
+/* The same with cancellation disabled in between; `lock_enter` returns what `lock_leave` wants. */
+int lock_enter(struct lock *lock);
+bool lock_try_enter(struct lock *lock, int *cancel_state);
+void lock_leave(struct lock *lock, int cancel_state);
+
 #endif

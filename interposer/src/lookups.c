@@ -25,10 +25,15 @@ static const struct hook {
     int since;
     void *address;
 } hooks[DRIVER_HOOKS] = {
-#define DRIVER_HOOK(name, base, since, family, parameters) [DRIVER_##name] = {#name, base, since, (void *)name},
-#define RUNTIME_HOOK(name, family, parameters)
-#define DRIVER_CALL(name, parameters)
-#define RUNTIME_CALL(name, parameters)
+#define DRIVER_HOOK(name, base, since, family, test, parameters) [DRIVER_##name] = {#name, base, since, (void *)name},
+#include "hooks.def"
+};
+
+static const struct nvml_hook {
+    const char *name;
+    void *address;
+} nvml_hooks[] = {
+#define NVML_HOOK(name, family, test, parameters) {#name, (void *)name},
 #include "hooks.def"
 };
 
@@ -37,13 +42,8 @@ static const struct hook {
 void *gpuslice_pick_symbol(void *handle, const char *name, const void *caller);
 int gpuslice_pick_flags(int flags);
 
-/* The hook that dlsym(handle, name) is to return; NULL: go on to the real dlsym. */
-void *gpuslice_pick_symbol(void *handle, const char *name, const void *caller)
+static void *pick_driver_symbol(void *handle, const char *name, const void *caller)
 {
-    resolve_libc();
-    /* RTLD_DEFAULT and RTLD_NEXT keep their meaning: from where the caller stands they find us, or they do not. */
-    if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || name == NULL || name[0] != 'c' || name[1] != 'u')
-        return NULL;
     for (int i = 0; i < DRIVER_HOOKS; i++) {
         if (strcmp(hooks[i].name, name) != 0)
             continue;
@@ -53,6 +53,29 @@ void *gpuslice_pick_symbol(void *handle, const char *name, const void *caller)
         return found != NULL && found == resolve_driver((enum driver_function)i) ? hooks[i].address : NULL;
     }
     return NULL;
+}
+
+static void *pick_nvml_symbol(void *handle, const char *name)
+{
+    for (size_t i = 0; i < sizeof nvml_hooks / sizeof *nvml_hooks; i++) {
+        if (strcmp(nvml_hooks[i].name, name) != 0)
+            continue;
+        void *found = config_get() == NULL ? NULL : resolve_symbol(handle, name);
+        return found != NULL && found == resolve_nvml(nvml_hooks[i].name) ? nvml_hooks[i].address : NULL;
+    }
+    return NULL;
+}
+
+/* The hook that dlsym(handle, name) is to return; NULL: go on to the real dlsym. */
+void *gpuslice_pick_symbol(void *handle, const char *name, const void *caller)
+{
+    resolve_libc();
+    /* RTLD_DEFAULT and RTLD_NEXT keep their meaning: from where the caller stands they find us, or they do not. */
+    if (handle == RTLD_DEFAULT || handle == RTLD_NEXT || name == NULL)
+        return NULL;
+    if (name[0] == 'c' && name[1] == 'u')
+        return pick_driver_symbol(handle, name, caller);
+    return name[0] == 'n' && name[1] == 'v' ? pick_nvml_symbol(handle, name) : NULL;
 }
 
 /* The flags for the real dlopen: a library opened with RTLD_DEEPBIND would find libcuda's functions, and libc's dlsym,
@@ -65,18 +88,34 @@ int gpuslice_pick_flags(int flags)
 
 /* ------------------------------------------------------------ cuGetProcAddress */
 
-/* The hook for what the driver found, by its address; or else, if the name is one of ours, by the version's signature. */
-static const struct hook *hook_for(const char *symbol, int version, const void *found)
+/* Whether it is a variant for which stream 0 is the thread's own. */
+static bool is_per_thread(const struct hook *hook)
+{
+    size_t length = strlen(hook->name);
+    return length > 5 && (strcmp(hook->name + length - 5, "_ptsz") == 0 || strcmp(hook->name + length - 5, "_ptds") == 0);
+}
+
+/* The newest variant of that version or before; where there is one for the thread's own stream, that is asked for. */
+static const struct hook *newest(const char *symbol, int version, bool per_thread)
 {
     const struct hook *best = NULL;
     for (int i = 0; i < DRIVER_HOOKS; i++) {
         const struct hook *hook = &hooks[i];
-        if (found == resolve_driver((enum driver_function)i))
-            return hook;
-        if (strcmp(hook->base, symbol) == 0 && hook->since <= version && (best == NULL || best->since < hook->since))
+        if (strcmp(hook->base, symbol) == 0 && hook->since <= version && is_per_thread(hook) == per_thread &&
+            (best == NULL || best->since < hook->since))
             best = hook;
     }
-    return best;
+    return best == NULL && per_thread ? newest(symbol, version, false) : best;
+}
+
+/* The hook for what the driver found, by its address; or else, if the name is one of ours, by the version's signature. */
+static const struct hook *hook_for(const char *symbol, int version, uint64_t flags, const void *found)
+{
+    for (int i = 0; i < DRIVER_HOOKS; i++) {
+        if (found == resolve_driver((enum driver_function)i))
+            return &hooks[i];
+    }
+    return newest(symbol, version, flags & GS_PROC_PER_THREAD_STREAM);
 }
 
 static bool has_known_address(const struct hook *hook, const void *found)
@@ -106,7 +145,7 @@ gs_result cuGetProcAddress(const char *symbol, void **address, int version, uint
     gs_result result = real(symbol, address, version, flags);
     if (!is_looked_at(symbol, address, result))
         return result;
-    const struct hook *hook = hook_for(symbol, version, *address);
+    const struct hook *hook = hook_for(symbol, version, flags, *address);
     if (hook == NULL || resolve_is_in_driver(__builtin_return_address(0)))
         return result;
     if (version > NEWEST_KNOWN_VERSION && !has_known_address(hook, *address)) {
@@ -127,7 +166,7 @@ gs_result cuGetProcAddress_v2(const char *symbol, void **address, int version, u
     gs_result result = real(symbol, address, version, flags, status);
     if (!is_looked_at(symbol, address, result))
         return result;
-    const struct hook *hook = hook_for(symbol, version, *address);
+    const struct hook *hook = hook_for(symbol, version, flags, *address);
     if (hook == NULL || resolve_is_in_driver(__builtin_return_address(0)))
         return result;
     if (version > NEWEST_KNOWN_VERSION && !has_known_address(hook, *address)) {

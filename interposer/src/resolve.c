@@ -78,39 +78,41 @@ void *resolve_symbol(void *handle, const char *name)
 /* ------------------------------------------------------------ the driver */
 
 static const char *const driver_names[DRIVER_FUNCTIONS] = {
-#define DRIVER_HOOK(name, base, since, family, parameters) [DRIVER_##name] = #name,
-#define RUNTIME_HOOK(name, family, parameters)
+#define DRIVER_HOOK(name, base, since, family, test, parameters) [DRIVER_##name] = #name,
 #define DRIVER_CALL(name, parameters) [DRIVER_##name] = #name,
-#define RUNTIME_CALL(name, parameters)
 #include "hooks.def"
 };
 
 static _Atomic(void *) driver_functions[DRIVER_FUNCTIONS];
 
 /* Our own reference, kept for ever: after a dlclose by the program our pointers still point at something. */
-static void *driver_library(void)
+static void *library(_Atomic(void *) *handle, const char *name)
 {
-    static _Atomic(void *) library;
-    void *known = atomic_load_explicit(&library, memory_order_acquire);
+    void *known = atomic_load_explicit(handle, memory_order_acquire);
     if (known == NULL) {
-        known = atomic_load(&gpuslice_real_dlopen)("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+        known = atomic_load(&gpuslice_real_dlopen)(name, RTLD_LAZY | RTLD_NOLOAD);
         if (known != NULL)
-            atomic_store_explicit(&library, known, memory_order_release);
+            atomic_store_explicit(handle, known, memory_order_release);
     }
     return known;
 }
+
+/* Stands for a function that the driver does not have: it is too old, and stays so. */
+static const char absent;
 
 void *resolve_driver(enum driver_function function)
 {
     void *known = atomic_load_explicit(&driver_functions[function], memory_order_acquire);
     if (known != NULL)
-        return known;
+        return known == (const void *)&absent ? NULL : known;
     int saved = errno;
     resolve_libc();
-    void *library = driver_library();
-    known = resolve_symbol(library != NULL ? library : RTLD_NEXT, driver_names[function]);
-    if (known != NULL)
-        atomic_store_explicit(&driver_functions[function], known, memory_order_release);
+    static _Atomic(void *) driver;
+    void *loaded = library(&driver, "libcuda.so.1");
+    known = resolve_symbol(loaded != NULL ? loaded : RTLD_NEXT, driver_names[function]);
+    if (known != NULL || loaded != NULL)
+        atomic_store_explicit(&driver_functions[function], known != NULL ? known : (void *)(uintptr_t)&absent,
+                              memory_order_release);
     errno = saved;
     return known;
 }
@@ -180,10 +182,11 @@ static void *find_from(const void *address, const char *name, const void *hook)
     return found == hook ? NULL : found; /* the program's own scope starts with us */
 }
 
+/* Stands for every caller: the global scope, where RTLD_NEXT looks, comes before any other. */
+static const char everybody;
+
 void *resolve_runtime(const char *name, const void *hook, const void *caller)
 {
-    /* Stands for every caller: the global scope, where RTLD_NEXT looks, comes before any other. */
-    static const char everybody;
     void *found = remembered(&everybody, name);
     if (found == NULL)
         found = remembered(caller, name);
@@ -209,5 +212,23 @@ void *resolve_beside(const void *address, const char *name)
             remember(address, name, found);
         errno = saved;
     }
+    return found;
+}
+
+/* ------------------------------------------------------------ NVML */
+
+void *resolve_nvml(const char *name)
+{
+    static _Atomic(void *) nvml;
+    void *found = remembered(&everybody, name);
+    if (found != NULL)
+        return found;
+    int saved = errno;
+    resolve_libc();
+    void *loaded = library(&nvml, "libnvidia-ml.so.1");
+    found = resolve_symbol(loaded != NULL ? loaded : RTLD_NEXT, name);
+    if (found != NULL)
+        remember(&everybody, name, found);
+    errno = saved;
     return found;
 }

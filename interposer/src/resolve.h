@@ -13,17 +13,11 @@
 
 /* Hooks come first, so that tables of hooks are indexed by the same number. */
 enum driver_function {
-#define DRIVER_HOOK(name, base, since, family, parameters) DRIVER_##name,
-#define RUNTIME_HOOK(name, family, parameters)
-#define DRIVER_CALL(name, parameters)
-#define RUNTIME_CALL(name, parameters)
+#define DRIVER_HOOK(name, base, since, family, test, parameters) DRIVER_##name,
 #include "hooks.def"
     DRIVER_HOOKS,
     DRIVER_BEFORE_CALLS = DRIVER_HOOKS - 1,
-#define DRIVER_HOOK(name, base, since, family, parameters)
-#define RUNTIME_HOOK(name, family, parameters)
 #define DRIVER_CALL(name, parameters) DRIVER_##name,
-#define RUNTIME_CALL(name, parameters)
 #include "hooks.def"
     DRIVER_FUNCTIONS,
 };
@@ -35,6 +29,10 @@ void *resolve_driver(enum driver_function function);
 /* The function that `caller` (a return address) would have called without us: a process may have loaded several CUDA
  * runtimes. `hook` is our own function of that name. */
 void *resolve_runtime(const char *name, const void *hook, const void *caller);
+
+/* The function in the NVML that this program loaded; NULL while it has loaded none. */
+void *resolve_nvml(const char *name);
+#define NVML_REAL(name) ((name##_fn *)resolve_nvml(#name))
 
 /* The function `name` of the library that `address` lies in. */
 void *resolve_beside(const void *address, const char *name);

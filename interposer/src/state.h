@@ -94,6 +94,81 @@ struct connection {
     struct unreported unreported; /* last: pages that nobody touches take no memory */
 };
 
+/* ------------------------------------------------------------ private maps (map.c): for what the page has no room for */
+
+struct map {
+    uint8_t *slots;
+    uint32_t capacity;
+    uint32_t count;
+};
+
+/* ------------------------------------------------------------ memory that is measured (reservoir.c) */
+
+/* A memory pool, or what a device keeps for graphs: the driver takes and returns its memory as it likes, and only tells
+ * how much it is. */
+struct reservoir {
+    struct lock lock;
+    _Atomic bool in_use; /* else the record is free for another one */
+    bool created;     /* by the program, which may destroy it */
+    bool to_destroy;  /* it has, while some of it was in use */
+    uint32_t kind;    /* GPUSLICE_KIND_POOL or _GRAPH */
+    _Atomic uint32_t device; /* index; RESERVOIR_NO_VRAM: known, and not charged */
+    uint64_t handle;  /* as in the table */
+    uint64_t charged; /* what `used` contains of it */
+};
+#define RESERVOIR_NO_VRAM UINT32_MAX
+
+/* ------------------------------------------------------------ memory pools (pools.c) */
+
+#define POOLS_PER_SLAB 64u
+struct pool_slab {
+    struct reservoir pools[POOLS_PER_SLAB];
+    _Atomic(struct pool_slab *) next;
+};
+
+struct pools {
+    struct lock lock;      /* over the maps; never held while the driver is called */
+    struct map by_handle;
+    struct map pointers;   /* live stream-ordered allocations */
+    _Atomic(struct pool_slab *) slabs;
+};
+
+/* ------------------------------------------------------------ graphs (graphs.c) */
+
+struct graphs {
+    _Atomic uint32_t allocate; /* a graph of this process has an allocation node: until then no launch looks here */
+    struct lock lock;          /* over the map */
+    struct map executables;    /* those that allocate */
+    _Atomic uint32_t trims;    /* what was launched before a trim may have to take its memory again */
+    struct reservoir memory[GPUSLICE_MAX_DEVICES];
+};
+
+/* ------------------------------------------------------------ physical memory and its mappings (physical.c) */
+
+struct physical_state {
+    struct lock lock;
+    struct map handles;
+    struct map mappings;
+    struct map holds;
+    uint64_t last_hold;
+};
+
+/* ------------------------------------------------------------ contexts besides the primary ones (contexts.c) */
+
+struct contexts {
+    _Atomic uint32_t created; /* there is one: until then every allocation belongs to a primary one */
+    struct lock lock;
+    struct map known;
+    struct map owners;        /* allocation → the context it goes with */
+};
+
+/* ------------------------------------------------------------ memory of others (imports.c) */
+
+struct imports {
+    struct lock lock;
+    struct map live;
+};
+
 /* ------------------------------------------------------------ this process as a member of its session */
 
 enum process_phase { PROCESS_FRESH = 0, PROCESS_STARTING, PROCESS_READY };
@@ -113,6 +188,14 @@ struct process {
     uint64_t limit[GPUSLICE_MAX_DEVICES]; /* as last heard */
     uint32_t page_count;
     struct page pages[PROCESS_MAX_PAGES];
+
+    /* There is a reservoir: until then no free and no denial looks any further. */
+    _Atomic uint32_t measures;
+    struct pools pools;
+    struct graphs graphs;
+    struct physical_state physical;
+    struct contexts contexts;
+    struct imports imports;
 };
 
 #endif

@@ -65,7 +65,12 @@ bool table_insert(struct page *page, uint64_t handle, uint64_t meta)
     }
 }
 
-struct gpuslice_page_entry *table_take(struct page *page, uint64_t handle, uint64_t *meta)
+static bool is_of(uint32_t kinds, uint64_t meta)
+{
+    return kinds & TABLE_KIND(GPUSLICE_META_KIND(meta));
+}
+
+struct gpuslice_page_entry *table_take(struct page *page, uint64_t handle, uint32_t kinds, uint64_t *meta)
 {
     /* 0 and 1 mark free and claimed slots; no driver hands them out. */
     if (handle <= GPUSLICE_ENTRY_CLAIMED)
@@ -75,14 +80,17 @@ struct gpuslice_page_entry *table_take(struct page *page, uint64_t handle, uint6
         for (uint32_t i = 0; i < WINDOW_ENTRIES; i++) {
             struct gpuslice_page_entry *entry = window(page, segment, handle, i);
             uint64_t expected = handle;
-            if (__atomic_load_n(&entry->handle, __ATOMIC_RELAXED) != handle)
-                continue;
+            if (__atomic_load_n(&entry->handle, __ATOMIC_ACQUIRE) != handle ||
+                !is_of(kinds, __atomic_load_n(&entry->meta, __ATOMIC_RELAXED)))
+                continue; /* looked at before it is claimed: an entry of another kind must not vanish for an instant */
             /* acquire pairs with insert's release: meta is the one that belongs to the handle. */
             if (!__atomic_compare_exchange_n(&entry->handle, &expected, GPUSLICE_ENTRY_CLAIMED, false,
                                              __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
                 continue;
             *meta = __atomic_load_n(&entry->meta, __ATOMIC_RELAXED);
-            return entry;
+            if (is_of(kinds, *meta))
+                return entry;
+            table_put_back(entry, handle); /* the slot changed hands between the two looks */
         }
     }
     return NULL;
@@ -98,9 +106,30 @@ void table_put_back(struct gpuslice_page_entry *entry, uint64_t handle)
     __atomic_store_n(&entry->handle, handle, __ATOMIC_RELEASE); /* meta never changed; pairs with table_take's CAS */
 }
 
+void table_change(struct gpuslice_page_entry *entry, uint64_t meta)
+{
+    __atomic_store_n(&entry->meta, meta, __ATOMIC_RELAXED);
+}
+
+static uint64_t entries_of(const struct page *page)
+{
+    return ((uint64_t)GPUSLICE_TABLE_SEGMENT0 << segments_of(page)) - GPUSLICE_TABLE_SEGMENT0;
+}
+
+void table_visit(struct page *page, void (*visit)(void *context, uint64_t handle, uint64_t meta), void *context)
+{
+    uint64_t entries = entries_of(page);
+    for (uint64_t i = 0; i < entries; i++) {
+        struct gpuslice_page_entry *entry = &page->table[i];
+        uint64_t handle = __atomic_load_n(&entry->handle, __ATOMIC_ACQUIRE);
+        if (handle > GPUSLICE_ENTRY_CLAIMED)
+            visit(context, handle, __atomic_load_n(&entry->meta, __ATOMIC_RELAXED));
+    }
+}
+
 bool table_move(struct page *from, struct page *to)
 {
-    uint64_t entries = ((uint64_t)GPUSLICE_TABLE_SEGMENT0 << segments_of(from)) - GPUSLICE_TABLE_SEGMENT0;
+    uint64_t entries = entries_of(from);
     for (uint64_t i = 0; i < entries; i++) {
         struct gpuslice_page_entry *entry = &from->table[i];
         uint64_t handle = __atomic_load_n(&entry->handle, __ATOMIC_RELAXED);

@@ -436,9 +436,9 @@ bool transport_join(const struct config *config, struct process *process)
 }
 
 bool transport_charge(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
-                      struct transport_reply *reply)
+                      uint32_t flags, struct transport_reply *reply)
 {
-    struct gpuslice_charge charge = {.bytes = bytes, .device = device};
+    struct gpuslice_charge charge = {.bytes = bytes, .device = device, .flags = flags};
     struct exchange exchange = {GPUSLICE_CHARGE, &charge, sizeof charge, reply};
     return exchange_keeping_errno(config, process, &exchange);
 }

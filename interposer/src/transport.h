@@ -27,14 +27,14 @@ struct transport_reply {
 /* Makes sure that there is a page: joins unless this process has. False: connection.error and .reason say why. */
 bool transport_join(const struct config *config, struct process *process);
 
-/* CHARGE. `reply` is GRANTED, DENIED or ERROR. False: no answer; connection.error and .reason say why. */
+/* CHARGE, with GPUSLICE_CHARGE_* as flags. `reply` is GRANTED, DENIED or ERROR. False: no answer; connection.error and .reason say why. */
 bool transport_charge(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
-                      struct transport_reply *reply);
+                      uint32_t flags, struct transport_reply *reply);
 
 /* QUERY. `reply` is STATUS or ERROR. */
 bool transport_query(const struct config *config, struct process *process, struct transport_reply *reply);
 
-/* FREED, one way: lost where there is no connection. */
+/* FREED, one way. Where there is no connection it is kept, up to UNREPORTED_MAX, and goes before the next request. */
 void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
 
 #endif

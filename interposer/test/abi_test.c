@@ -15,6 +15,9 @@ static void theLibraryDescribesItself(void)
     CHECK(has_line("constant GPUSLICE_ABI_VERSION 256"));
     CHECK(has_line("constant GPUSLICE_GATED 9223372036854775808"));
     CHECK(has_line("constant GPUSLICE_KIND_PITCHED 3"));
+    CHECK(has_line("constant GPUSLICE_KIND_CONTEXT 9"));
+    CHECK(has_line("constant GPUSLICE_CHARGE_HELD 1"));
+    CHECK(has_line("field gpuslice_charge flags 12 4"));
     CHECK(has_line("frame HELLO 5"));
     CHECK(has_line("frame ERROR 17"));
     CHECK(has_line("error QUOTA_EXCEEDED 1"));

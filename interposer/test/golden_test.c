@@ -83,6 +83,11 @@ static void chargeAndItsAnswersHaveTheirBytes(void)
     const struct gpuslice_charge *charge = frame("charge.hex", GPUSLICE_CHARGE, sizeof *charge, 4);
     CHECK_EQUAL(charge->bytes, 1048576);
     CHECK_EQUAL(charge->device, 1);
+    CHECK_EQUAL(charge->flags, 0);
+    const struct gpuslice_charge *held = frame("charge-held.hex", GPUSLICE_CHARGE, sizeof *held, 12);
+    CHECK_EQUAL(held->bytes, 2097152);
+    CHECK_EQUAL(held->device, 3);
+    CHECK_EQUAL(held->flags, GPUSLICE_CHARGE_HELD);
     const struct gpuslice_granted *granted = frame("granted.hex", GPUSLICE_GRANTED, sizeof *granted, UINT32_MAX);
     CHECK_EQUAL(granted->charge, 0x0102030405060708);
     CHECK_EQUAL(granted->device, 1);
@@ -178,6 +183,8 @@ static void thePageHasItsBytes(void)
     CHECK_EQUAL(entry[2].handle, GPUSLICE_ENTRY_CLAIMED);
     CHECK_EQUAL(entry[5].meta, GPUSLICE_META(512, 1, GPUSLICE_KIND_PITCHED));
     CHECK_EQUAL(GPUSLICE_META_BYTES(entry[6].meta), GPUSLICE_MAX_BYTES);
+    CHECK_EQUAL(GPUSLICE_META_DEVICE(entry[6].meta), 31);
+    CHECK_EQUAL(GPUSLICE_META_KIND(entry[6].meta), 15);
 }
 
 void golden_tests(void)

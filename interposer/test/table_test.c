@@ -14,6 +14,8 @@ static struct page create(void)
     return page;
 }
 
+#define EVERY_KIND UINT32_MAX
+
 static uint64_t handle_of(uint64_t i)
 {
     return 0x7f0000000000ull + i * 512; /* as close together as a driver hands them out */
@@ -34,17 +36,17 @@ static void whatIsInsertedIsTakenOnce(void)
     uint64_t meta = 0;
     CHECK(table_insert(&page, 4096, GPUSLICE_META(GPUSLICE_MAX_BYTES, 31, GPUSLICE_KIND_PITCHED)));
     CHECK_EQUAL(page.header->segments, 0); /* the page's owner sets 1; an unset header does no harm */
-    struct gpuslice_page_entry *entry = table_take(&page, 4096, &meta);
+    struct gpuslice_page_entry *entry = table_take(&page, 4096, EVERY_KIND, &meta);
     if (!CHECK(entry != NULL))
         return;
     CHECK_EQUAL(GPUSLICE_META_BYTES(meta), GPUSLICE_MAX_BYTES);
     CHECK_EQUAL(GPUSLICE_META_DEVICE(meta), 31);
     CHECK_EQUAL(GPUSLICE_META_KIND(meta), GPUSLICE_KIND_PITCHED);
-    CHECK(table_take(&page, 4096, &meta) == NULL);
+    CHECK(table_take(&page, 4096, EVERY_KIND, &meta) == NULL);
     table_put_back(entry, 4096);
-    CHECK(table_take(&page, 4096, &meta) == entry);
+    CHECK(table_take(&page, 4096, EVERY_KIND, &meta) == entry);
     table_release(entry);
-    CHECK(table_take(&page, 4096, &meta) == NULL);
+    CHECK(table_take(&page, 4096, EVERY_KIND, &meta) == NULL);
     CHECK_EQUAL(entry->handle, GPUSLICE_ENTRY_FREE);
     test_page_unmap(page.header);
 }
@@ -56,7 +58,7 @@ static void unknownPointersAreNotFound(void)
     CHECK(table_insert(&page, 4096, 0));
     static const uint64_t unknown[] = {0, 1, 2, 4095, 4097, UINT64_MAX, 1ull << 63};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
-        CHECK(table_take(&page, unknown[i], &meta) == NULL);
+        CHECK(table_take(&page, unknown[i], EVERY_KIND, &meta) == NULL);
     test_page_unmap(page.header);
 }
 
@@ -77,7 +79,7 @@ static void aMillionLiveAllocationsAreFoundAgain(void)
                (double)(((uint64_t)GPUSLICE_TABLE_SEGMENT0 << page.header->segments) - GPUSLICE_TABLE_SEGMENT0));
     for (uint64_t i = 0; i < count; i++) {
         uint64_t meta = 0;
-        struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), &meta);
+        struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), EVERY_KIND, &meta);
         if (!CHECK(entry != NULL) || !CHECK_EQUAL(GPUSLICE_META_BYTES(meta), i))
             return;
         table_release(entry);
@@ -94,7 +96,7 @@ static void slotsAreUsedAgain(void)
         uint64_t meta;
         CHECK(table_insert(&page, handle_of(i), i));
         if (i >= 1000) {
-            struct gpuslice_page_entry *entry = table_take(&page, handle_of(i - 1000), &meta);
+            struct gpuslice_page_entry *entry = table_take(&page, handle_of(i - 1000), EVERY_KIND, &meta);
             if (!CHECK(entry != NULL))
                 return;
             table_release(entry);
@@ -113,7 +115,7 @@ static void aForgedNumberOfSegmentsStaysInsideThePage(void)
         page.header->segments = forged[i];
         CHECK(table_insert(&page, handle_of(i), i));
         page.header->segments = forged[i];
-        struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), &meta);
+        struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), EVERY_KIND, &meta);
         if (CHECK(entry != NULL)) {
             CHECK(entry >= page.table && entry < page.table + GPUSLICE_TABLE_ENTRIES);
             table_release(entry);
@@ -149,14 +151,14 @@ static void insert_and_take(void *context, int index)
             atomic_fetch_add(&hammer->lost, 1);
         if (i < 2000)
             continue; /* each keeps 2,000, so that segments are added under load */
-        struct gpuslice_page_entry *entry = table_take(&hammer->page, handle_of(base + i - 2000), &meta);
+        struct gpuslice_page_entry *entry = table_take(&hammer->page, handle_of(base + i - 2000), EVERY_KIND, &meta);
         if (entry == NULL || meta != base + i - 2000) {
             atomic_fetch_add(&hammer->lost, 1);
             continue;
         }
         if (i % 3 == 0) { /* the driver refused: back, and once more */
             table_put_back(entry, handle_of(base + i - 2000));
-            entry = table_take(&hammer->page, handle_of(base + i - 2000), &meta);
+            entry = table_take(&hammer->page, handle_of(base + i - 2000), EVERY_KIND, &meta);
             if (entry == NULL) {
                 atomic_fetch_add(&hammer->lost, 1);
                 continue;
@@ -184,7 +186,7 @@ static void freeTheSame(void *context, int index)
     struct hammer *hammer = context;
     for (uint64_t i = 0; i < 20000; i++) {
         uint64_t meta;
-        struct gpuslice_page_entry *entry = table_take(&hammer->page, handle_of(i), &meta);
+        struct gpuslice_page_entry *entry = table_take(&hammer->page, handle_of(i), EVERY_KIND, &meta);
         if (entry != NULL) {
             atomic_fetch_add(&hammer->lost, 1);
             table_release(entry);
@@ -214,7 +216,7 @@ static void aTableMovesWhole(void)
     CHECK_EQUAL(live(&from), 0);
     for (uint64_t i = 0; i < 50000; i++) {
         uint64_t meta = 0;
-        if (!CHECK(table_take(&to, handle_of(i), &meta) != NULL) || !CHECK_EQUAL(meta, i))
+        if (!CHECK(table_take(&to, handle_of(i), EVERY_KIND, &meta) != NULL) || !CHECK_EQUAL(meta, i))
             break;
     }
     test_page_unmap(from.header);

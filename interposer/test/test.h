@@ -22,6 +22,10 @@ bool test_check_equal(uint64_t actual, uint64_t expected, const char *file, int 
 
 #define RUN(test) test_run(#test, test)
 void test_run(const char *name, void (*test)(void));
+/* The two halves of it, and whether a test of that name has been run. */
+void test_begin(void);
+void test_end(const char *name);
+bool test_was_run(const char *name);
 
 uint64_t test_now_ms(void);
 
@@ -49,5 +53,17 @@ void golden_tests(void);
 void abi_tests(void);
 void process_tests(void);
 void transport_tests(void);
+void map_tests(void);
+void linear_tests(void);
+void pool_tests(void);
+void vmm_tests(void);
+void array_tests(void);
+void graph_tests(void);
+void context_tests(void);
+void import_tests(void);
+void info_tests(void);
+void coverage_tests(void);
+/* docs/coverage.md */
+int coverage_print(FILE *to);
 
 #endif

@@ -36,6 +36,9 @@ public final class Abi {
     /** The caller does not become the program: there is no leader to wait for. */
     public static final int FLAG_NO_LEADER = 0x4;
 
+    /** Of CHARGE: the memory is held already, so the charge is raised whatever the limit says. */
+    public static final int CHARGE_HELD = 0x1;
+
     /** First word of a page that is ready: "GPSLPGE1". */
     public static final long PAGE_MAGIC = 0x314547504c535047L;
 
@@ -51,11 +54,24 @@ public final class Abi {
 
     public static final long CHARGE_MASK = GATED - 1;
     /** The largest allocation that can be described. */
-    public static final long MAX_BYTES = (1L << 56) - 1;
+    public static final long MAX_BYTES = (1L << 55) - 1;
 
     public static final int KIND_LINEAR = 1;
     public static final int KIND_MANAGED = 2;
     public static final int KIND_PITCHED = 3;
+    /** A memory pool: bytes are what it reserves. */
+    public static final int KIND_POOL = 4;
+    /** Physical memory of the virtual memory management calls. */
+    public static final int KIND_PHYSICAL = 5;
+    /** An array or mipmapped array. */
+    public static final int KIND_ARRAY = 6;
+    /** What a device reserves for graphs. */
+    public static final int KIND_GRAPH = 7;
+    /** Imported memory whose exporter is gone. */
+    public static final int KIND_IMPORT = 8;
+    /** The overhead of a context. */
+    public static final int KIND_CONTEXT = 9;
+
     public static final long ENTRY_FREE = 0;
     public static final long ENTRY_CLAIMED = 1;
 
@@ -133,7 +149,7 @@ public final class Abi {
 
         public static final int BYTES = 0;
         public static final int DEVICE = 8;
-        public static final int RESERVED = 12;
+        public static final int FLAGS = 12;
         public static final int SIZEOF = 16;
     }
 

@@ -138,11 +138,21 @@ public sealed interface Frame {
         }
     }
 
-    /** shim → daemon: raise my charge so that {@code bytes} (1 … {@link Abi#MAX_BYTES}) fit beside the page's used. */
-    record Charge(long bytes, int device) implements Frame {
+    /**
+     * shim → daemon: raise my charge so that {@code bytes} (1 … {@link Abi#MAX_BYTES}) fit beside the page's used.
+     *
+     * @param held the memory is held already: the charge is raised whatever the session's state and even above its
+     *     limit, and this is never answered by {@link Denied}
+     */
+    record Charge(long bytes, int device, boolean held) implements Frame {
         public Charge {
             Require.allocation(bytes);
             Require.device(device);
+        }
+
+        /** Memory that is yet to be taken. */
+        public Charge(long bytes, int device) {
+            this(bytes, device, false);
         }
 
         @Override

@@ -68,7 +68,11 @@ final class FrameReader {
             case JOINED -> new Frame.Joined(sessionId(in), token(in), warning(in));
             case HELLO -> hello(in);
             case WELCOME -> welcome(in);
-            case CHARGE -> new Frame.Charge(in.getLong(at + Abi.Charge.BYTES), in.getInt(at + Abi.Charge.DEVICE));
+            case CHARGE ->
+                new Frame.Charge(
+                        in.getLong(at + Abi.Charge.BYTES),
+                        in.getInt(at + Abi.Charge.DEVICE),
+                        (in.getInt(at + Abi.Charge.FLAGS) & Abi.CHARGE_HELD) != 0);
             case GRANTED -> new Frame.Granted(in.getLong(at + Abi.Granted.CHARGE), in.getInt(at + Abi.Granted.DEVICE));
             case DENIED ->
                 new Frame.Denied(

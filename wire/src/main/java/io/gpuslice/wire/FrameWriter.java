@@ -60,7 +60,7 @@ final class FrameWriter {
             case Frame.Charge charge -> {
                 out.putLong(at + Abi.Charge.BYTES, charge.bytes());
                 out.putInt(at + Abi.Charge.DEVICE, charge.device());
-                out.putInt(at + Abi.Charge.RESERVED, 0);
+                out.putInt(at + Abi.Charge.FLAGS, charge.held() ? Abi.CHARGE_HELD : 0);
             }
             case Frame.Granted granted -> {
                 out.putLong(at + Abi.Granted.CHARGE, granted.charge());

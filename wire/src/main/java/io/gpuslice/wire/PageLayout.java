@@ -24,10 +24,10 @@ public final class PageLayout {
         /**
          * Called once per live allocation.
          *
-         * @param handle the address, unsigned
+         * @param handle the address or the driver's handle, unsigned
          * @param bytes 0 … {@link Abi#MAX_BYTES}
          * @param device 0 … {@link Abi#MAX_DEVICES}−1
-         * @param kind {@code Abi.KIND_*}, or any other number up to 7
+         * @param kind {@code Abi.KIND_*}, or any other number up to 15
          */
         void visit(long handle, long bytes, int device, int kind);
     }
@@ -144,9 +144,14 @@ public final class PageLayout {
             long meta = (long) LONG.getAcquire(page, at + Abi.PageEntry.META);
             // Changed under our eyes: this allocation came or went during the visit, and may be left out.
             if ((long) LONG.getAcquire(page, at) == handle) {
-                visitor.visit(handle, meta >>> 8, (int) (meta >>> 3 & 31), (int) (meta & 7));
+                visitor.visit(handle, meta >>> 9, (int) (meta >>> 4 & 31), (int) (meta & 15));
             }
         }
+    }
+
+    /** The second word of a table entry, as the shim writes it. */
+    public static long meta(long bytes, int device, int kind) {
+        return bytes << 9 | (long) device << 4 | kind;
     }
 
     private static long at(int device, int field) {

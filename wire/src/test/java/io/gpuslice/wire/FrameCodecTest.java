@@ -166,7 +166,7 @@ class FrameCodecTest {
     void reservedFieldsAreNotLookedAt() throws ProtocolException {
         byte[] bytes = charge();
         put(bytes, Abi.Frame.RESERVED, 0x12345678);
-        put(bytes, PAYLOAD + Abi.Charge.RESERVED, 0x12345678);
+        put(bytes, PAYLOAD + Abi.Charge.FLAGS, ~Abi.CHARGE_HELD);
 
         assertThat(FrameCodec.decode(ByteBuffer.wrap(bytes)).frame()).isEqualTo(new Frame.Charge(1048576, 1));
     }
@@ -206,7 +206,7 @@ class FrameCodecTest {
             ByteBuffer.wrap(charge).order(ByteOrder.LITTLE_ENDIAN).putLong(PAYLOAD, bytes);
             assertThat(refused(charge))
                     .hasMessage("CHARGE: bytes is " + Long.toUnsignedString(bytes)
-                            + "; 1 to 72057594037927935 are possible");
+                            + "; 1 to 36028797018963967 are possible");
         }
     }
 

@@ -50,11 +50,12 @@ class GoldenVectorsTest {
                         3,
                         new Frame.Welcome(Abi.FLAG_STRICT, 268374016, List.of(8589934592L, Long.MAX_VALUE))),
                 new Vector("charge", 4, new Frame.Charge(1048576, 1)),
+                new Vector("charge-held", 12, new Frame.Charge(2097152, 3, true)),
                 new Vector("granted", 0xffffffff, new Frame.Granted(72623859790382856L, 1)),
                 new Vector(
                         "denied",
                         5,
-                        new Frame.Denied(ErrorCode.SESSION_EXPIRED, 31, 72057594037927935L, 134217727, 134217728)),
+                        new Frame.Denied(ErrorCode.SESSION_EXPIRED, 31, 36028797018963967L, 134217727, 134217728)),
                 new Vector("freed", 6, new Frame.Freed(1048576, 0x7f0123456000L, 1)),
                 new Vector("query", 7, new Frame.Query()),
                 new Vector(

@@ -64,7 +64,7 @@ class PageLayoutTest {
                         new Entry(0x7f0123400000L, 1048576, 0, Abi.KIND_LINEAR),
                         new Entry(0x7f0123500000L, 1048576, 0, Abi.KIND_MANAGED),
                         new Entry(0x7f0200000000L, 512, 1, Abi.KIND_PITCHED),
-                        new Entry(-1, Abi.MAX_BYTES, 31, 7));
+                        new Entry(-1, Abi.MAX_BYTES, 31, 15));
     }
 
     @Test
@@ -170,7 +170,7 @@ class PageLayoutTest {
                 assertThat(handle != 0 && handle != 1).isTrue();
                 assertThat(bytes >= 0 && bytes <= Abi.MAX_BYTES).isTrue();
                 assertThat(device >= 0 && device < 32).isTrue();
-                assertThat(kind >= 0 && kind < 8).isTrue();
+                assertThat(kind >= 0 && kind < 16).isTrue();
             });
             assertThat(visits.get()).isEqualTo(Abi.TABLE_SEGMENT0);
         }
@@ -178,7 +178,7 @@ class PageLayoutTest {
 
     private void putEntry(long at, long handle, long bytes) {
         page.set(ValueLayout.JAVA_LONG, at, handle);
-        page.set(ValueLayout.JAVA_LONG, at + 8, bytes << 8 | Abi.KIND_LINEAR);
+        page.set(ValueLayout.JAVA_LONG, at + 8, PageLayout.meta(bytes, 0, Abi.KIND_LINEAR));
     }
 
     private List<Entry> entries() {

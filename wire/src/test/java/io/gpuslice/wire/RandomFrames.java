@@ -41,7 +41,7 @@ final class RandomFrames {
             case JOINED -> new Frame.Joined(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), text(Abi.TEXT_SIZE));
             case HELLO -> new Frame.Hello(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), imageId(), uuids());
             case WELCOME -> new Frame.Welcome(anyInt(), count(), list(this::count));
-            case CHARGE -> new Frame.Charge(bytes(), device());
+            case CHARGE -> new Frame.Charge(bytes(), device(), random.nextBoolean());
             case GRANTED -> new Frame.Granted(count(), device());
             case DENIED -> new Frame.Denied(code(), device(), count(), count(), count());
             case FREED -> new Frame.Freed(bytes(), random.nextLong(), device());

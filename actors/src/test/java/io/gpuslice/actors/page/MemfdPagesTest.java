@@ -214,7 +214,7 @@ class MemfdPagesTest {
 
     private void allocation(int slot, long handle, long bytes, int device, int kind) {
         long at = Abi.PAGE_TABLE_OFFSET + (long) slot * Abi.PageEntry.SIZEOF;
-        guests.set(ValueLayout.JAVA_LONG, at + Abi.PageEntry.META, bytes << 8 | (long) device << 3 | kind);
+        guests.set(ValueLayout.JAVA_LONG, at + Abi.PageEntry.META, PageLayout.meta(bytes, device, kind));
         guests.set(ValueLayout.JAVA_LONG, at, handle);
     }
 

@@ -1,9 +1,11 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * The hooks of the driver API. Who counts: the first of our driver hooks that a call reaches, at depth 0. Every hook
- * that is reached inside it (the driver calling itself) forwards. Where an output pointer is NULL or the size is 0
- * nothing can be allocated: the driver says what it thinks of that.
+ * Linear, managed and pitched memory, and the free that takes any pointer.
+ *
+ * For all hooks of the driver API: who counts is the first of them that a call reaches, at depth 0. Every hook that is
+ * reached inside it (the driver calling itself) forwards. Where an output pointer is NULL or the size is 0 nothing can be
+ * allocated: the driver says what it thinks of that.
  */
 #include "charged.h"
 #include "export.h"
@@ -138,7 +140,7 @@ gs_result cuMemAllocPitch_v2(gs_deviceptr *address, size_t *pitch, size_t width,
     return result;
 }
 
-/* ------------------------------------------------------------ free: all of the above end here */
+/* ------------------------------------------------------------ free: all of the above end here, and stream-ordered memory */
 
 gs_result cuMemFree(gs_deviceptr_v1 address)
 {
@@ -147,11 +149,10 @@ gs_result cuMemFree(gs_deviceptr_v1 address)
         return GS_NOT_INITIALIZED;
     if (!guard_enter())
         return real(address);
-    struct taken taken;
-    bool ours = charged_free_begin(address, &taken);
+    struct freeing freeing;
+    charged_free_begin(address, &freeing);
     gs_result result = real(address);
-    if (ours)
-        charged_free_end(&taken, result);
+    charged_free_end(&freeing, result);
     guard_leave();
     return result;
 }
@@ -163,51 +164,10 @@ gs_result cuMemFree_v2(gs_deviceptr address)
         return GS_NOT_INITIALIZED;
     if (!guard_enter())
         return real(address);
-    struct taken taken;
-    bool ours = charged_free_begin(address, &taken);
+    struct freeing freeing;
+    charged_free_begin(address, &freeing);
     gs_result result = real(address);
-    if (ours)
-        charged_free_end(&taken, result);
-    guard_leave();
-    return result;
-}
-
-/* ------------------------------------------------------------ info: the limit is the device */
-
-gs_result cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes)
-{
-    cuMemGetInfo_fn *real = DRIVER_REAL(cuMemGetInfo);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    gs_result result = real(free_bytes, total_bytes);
-    if (result != GS_SUCCESS || !guard_enter())
-        return result;
-    struct charged_view view = charged_look();
-    if (free_bytes != NULL && *free_bytes > view.free)
-        *free_bytes = (unsigned int)view.free;
-    if (total_bytes != NULL && *total_bytes > view.total)
-        *total_bytes = (unsigned int)view.total;
-    guard_leave();
-    return result;
-}
-
-gs_result cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
-{
-    cuMemGetInfo_v2_fn *real = DRIVER_REAL(cuMemGetInfo_v2);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (guard.probing) {
-        guard.reached = true;
-        return real(free_bytes, total_bytes);
-    }
-    gs_result result = real(free_bytes, total_bytes);
-    if (result != GS_SUCCESS || !guard_enter())
-        return result;
-    struct charged_view view = charged_look();
-    if (free_bytes != NULL && *free_bytes > view.free)
-        *free_bytes = (size_t)view.free;
-    if (total_bytes != NULL && *total_bytes > view.total)
-        *total_bytes = (size_t)view.total;
+    charged_free_end(&freeing, result);
     guard_leave();
     return result;
 }

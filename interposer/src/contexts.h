@@ -1,0 +1,42 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * A context that is destroyed takes its linear, managed and pitched memory and its arrays along; physical memory, pools
+ * and graphs outlive it. Most programs have only the primary contexts, so an allocation is remembered with its context
+ * only where it is made in another one.
+ */
+#ifndef GPUSLICE_CONTEXTS_H
+#define GPUSLICE_CONTEXTS_H
+
+#include "cuda_types.h"
+#include "ledger.h"
+#include "state.h"
+#include "table.h"
+
+/* The kinds of what goes with its context. */
+#define CONTEXTS_KINDS (TABLE_POINTERS | TABLE_KIND(GPUSLICE_KIND_ARRAY))
+
+/* A new context, or one reference more to it. */
+void contexts_add(struct process *process, gs_object context, uint32_t device);
+void contexts_attach(struct process *process, gs_object context);
+/* One reference less; true: it was the last. */
+bool contexts_detach(struct process *process, gs_object context);
+
+static inline bool contexts_besides_primary(const struct process *process)
+{
+    return atomic_load_explicit(&process->contexts.created, memory_order_relaxed) != 0;
+}
+
+/* Remembers that `handle` goes with the current context, if that is no primary one. */
+void contexts_note(struct process *process, uint64_t handle);
+/* Forgets it and says which context that was; 0: a primary one. */
+uint64_t contexts_forget(struct process *process, uint64_t handle);
+void contexts_restore(struct process *process, uint64_t handle, uint64_t context);
+
+/* Around the end of a context, or of a device's primary one: what goes with it, taken. NULL: nothing. */
+struct taken_list *contexts_end_begin(struct process *process, gs_object context);
+struct taken_list *contexts_end_begin_primary(struct process *process, uint32_t device);
+/* `context` is NULL for a primary one. */
+void contexts_end(struct process *process, gs_object context, struct taken_list *list, gs_result result);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "physical.h"
+
+#include "imports.h"
+#include "ledger.h"
+#include "lock.h"
+#include "map.h"
+#include "table.h"
+
+struct physical {
+    uint64_t handle;
+    uint32_t references;
+    uint32_t uses; /* mappings and holds */
+    uint64_t device; /* or PHYSICAL_NOT_CHARGED */
+};
+
+struct mapping {
+    uint64_t address;
+    uint64_t bytes;
+    uint64_t handle;
+};
+
+struct hold {
+    uint64_t number;
+    uint64_t holder;
+    uint64_t offset;
+    uint64_t handle;
+    uint64_t device;
+};
+
+int physical_enter(struct process *process)
+{
+    return lock_enter(&process->physical.lock);
+}
+
+void physical_leave(struct process *process, int state)
+{
+    lock_leave(&process->physical.lock, state);
+}
+
+static struct physical *find(struct process *process, gs_handle handle)
+{
+    return map_find(&process->physical.handles, sizeof(struct physical), handle);
+}
+
+/* ------------------------------------------------------------ the end of a handle */
+
+static void end_if_unused(struct process *process, gs_handle handle)
+{
+    struct physical *physical = find(process, handle);
+    if (physical == NULL || physical->references > 0 || physical->uses > 0)
+        return;
+    bool charged = physical->device != PHYSICAL_NOT_CHARGED;
+    map_remove(&process->physical.handles, sizeof *physical, physical);
+    struct taken taken;
+    if (!charged)
+        imports_end(process, handle);
+    else if (ledger_take_kind(process, handle, TABLE_KIND(GPUSLICE_KIND_PHYSICAL), &taken))
+        ledger_release(process, &taken);
+    physical_let_go_all(process, handle); /* a multicast object lets go of what is bound to it */
+}
+
+static void unuse(struct process *process, gs_handle handle)
+{
+    struct physical *physical = find(process, handle);
+    if (physical != NULL && physical->uses > 0)
+        physical->uses--;
+    end_if_unused(process, handle);
+}
+
+/* ------------------------------------------------------------ references */
+
+bool physical_add(struct process *process, gs_handle handle, uint32_t device)
+{
+    struct physical *physical = map_add(&process->physical.handles, sizeof *physical, handle);
+    if (physical == NULL)
+        return false;
+    if (physical->references++ == 0 && physical->uses == 0)
+        physical->device = device;
+    return true;
+}
+
+uint32_t physical_device(struct process *process, gs_handle handle)
+{
+    const struct physical *physical = find(process, handle);
+    return physical == NULL ? PHYSICAL_NOT_CHARGED : (uint32_t)physical->device;
+}
+
+void physical_retain(struct process *process, gs_handle handle)
+{
+    struct physical *physical = find(process, handle);
+    if (physical != NULL)
+        physical->references++;
+}
+
+void physical_release(struct process *process, gs_handle handle)
+{
+    struct physical *physical = find(process, handle);
+    if (physical != NULL && physical->references > 0)
+        physical->references--;
+    end_if_unused(process, handle);
+}
+
+/* ------------------------------------------------------------ mappings */
+
+bool physical_map(struct process *process, gs_deviceptr address, uint64_t bytes, gs_handle handle)
+{
+    struct mapping *mapping = map_add(&process->physical.mappings, sizeof *mapping, address);
+    if (mapping == NULL)
+        return false;
+    mapping->bytes = bytes;
+    mapping->handle = handle;
+    struct physical *physical = find(process, handle);
+    if (physical != NULL)
+        physical->uses++;
+    return true;
+}
+
+void physical_unmap(struct process *process, gs_deviceptr address, uint64_t bytes)
+{
+    uint64_t end = address + bytes;
+    while (address < end) {
+        struct mapping *mapping = map_find(&process->physical.mappings, sizeof *mapping, address);
+        if (mapping == NULL)
+            return; /* the driver unmaps whole mappings only, and every one of them was seen */
+        gs_handle handle = mapping->handle;
+        address += mapping->bytes;
+        map_remove(&process->physical.mappings, sizeof *mapping, mapping);
+        unuse(process, handle);
+    }
+}
+
+gs_handle physical_at(struct process *process, gs_deviceptr address)
+{
+    const struct map *mappings = &process->physical.mappings;
+    for (const struct mapping *mapping = NULL; (mapping = map_next(mappings, sizeof *mapping, mapping)) != NULL;) {
+        if (address >= mapping->address && address - mapping->address < mapping->bytes)
+            return mapping->handle;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------ arrays and multicast objects */
+
+void physical_hold(struct process *process, uint64_t holder, uint32_t device, uint64_t offset, gs_handle handle)
+{
+    struct physical *physical = find(process, handle);
+    if (physical == NULL)
+        return;
+    physical->uses++;
+    struct hold *hold = map_add(&process->physical.holds, sizeof *hold, ++process->physical.last_hold);
+    if (hold == NULL)
+        return; /* then it is held for ever: rather too much charged than too little */
+    hold->holder = holder;
+    hold->offset = offset;
+    hold->handle = handle;
+    hold->device = device;
+}
+
+static bool let_go_one(struct process *process, uint64_t holder, bool everything, uint32_t device, uint64_t offset)
+{
+    struct map *holds = &process->physical.holds;
+    for (struct hold *hold = NULL; (hold = map_next(holds, sizeof *hold, hold)) != NULL;) {
+        if (hold->holder != holder || (!everything && (hold->device != device || hold->offset != offset)))
+            continue;
+        gs_handle handle = hold->handle;
+        map_remove(holds, sizeof *hold, hold);
+        unuse(process, handle);
+        return true;
+    }
+    return false;
+}
+
+void physical_let_go(struct process *process, uint64_t holder, uint32_t device, uint64_t offset)
+{
+    let_go_one(process, holder, false, device, offset);
+}
+
+void physical_let_go_all(struct process *process, uint64_t holder)
+{
+    while (let_go_one(process, holder, true, 0, 0))
+        ;
+}

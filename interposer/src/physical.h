@@ -1,0 +1,43 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * Physical memory lives as long as somebody holds it: references to its handle (create, retain, import), mappings, the
+ * sparse arrays it is mapped into, the multicast objects it is bound to. It is credited when the last of them is gone,
+ * in whatever order they go. Handles that are not charged (multicast objects, imports) are known here as well, because
+ * they hold others or are mapped in the same way.
+ *
+ * Every function wants to be between physical_enter and physical_leave, and the driver's call that it follows to be there
+ * too: a handle or an address that the driver has taken back may be handed out again at once.
+ */
+#ifndef GPUSLICE_PHYSICAL_H
+#define GPUSLICE_PHYSICAL_H
+
+#include "cuda_types.h"
+#include "state.h"
+
+int physical_enter(struct process *process);
+void physical_leave(struct process *process, int state);
+
+/* A new handle, with one reference; a known one gets a reference more. `device` is that of its charge, or
+ * PHYSICAL_NOT_CHARGED. False: no memory to remember it. */
+#define PHYSICAL_NOT_CHARGED UINT32_MAX
+bool physical_add(struct process *process, gs_handle handle, uint32_t device);
+uint32_t physical_device(struct process *process, gs_handle handle);
+void physical_retain(struct process *process, gs_handle handle);
+void physical_release(struct process *process, gs_handle handle);
+
+/* A mapping. False: no memory to remember it. */
+bool physical_map(struct process *process, gs_deviceptr address, uint64_t bytes, gs_handle handle);
+/* One or several whole mappings that follow each other. */
+void physical_unmap(struct process *process, gs_deviceptr address, uint64_t bytes);
+/* What is mapped at an address; 0: nothing that is known. */
+gs_handle physical_at(struct process *process, gs_deviceptr address);
+
+/* `holder`, an array or a multicast object, holds `handle` from now on. `device` and `offset` tell the places of a
+ * multicast object apart. */
+void physical_hold(struct process *process, uint64_t holder, uint32_t device, uint64_t offset, gs_handle handle);
+/* It holds nothing at that place any more, or nothing at all. */
+void physical_let_go(struct process *process, uint64_t holder, uint32_t device, uint64_t offset);
+void physical_let_go_all(struct process *process, uint64_t holder);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "imports.h"
+#include "process.h"
+#include "session.h"
+
+static void importedMemoryIsNeitherChargedNorCredited(void)
+{
+    struct process *process = process_get();
+    struct gs_ipc_handle handle = {{0}};
+    handle.bytes[0] = 'I', handle.bytes[63] = 'C';
+    gs_deviceptr address, pointer, mapped;
+    gs_handle physical;
+    gs_object pool, external;
+    struct gs_external_memory descriptor = {.type = GS_EXTERNAL_OPAQUE_FD, .handle.fd = -1};
+    char data[64] = "exported";
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQUAL(i == 0 ? cuIpcOpenMemHandle(&address, handle, 1) : cuIpcOpenMemHandle_v2(&address, handle, 1),
+                    GS_SUCCESS); /* all 64 bytes came through */
+        CHECK_EQUAL(cuMemImportFromShareableHandle(&physical, (void *)(intptr_t)-1, GS_HANDLE_POSIX_FD), GS_SUCCESS);
+        CHECK_EQUAL(cuMemMap(0x7f0000000000, MIB, 0, physical, 0), GS_SUCCESS);
+        CHECK_EQUAL(cuMemPoolImportFromShareableHandle(&pool, (void *)(intptr_t)-1, GS_HANDLE_POSIX_FD, 0), GS_SUCCESS);
+        CHECK_EQUAL(cuMemPoolImportPointer(&pointer, pool, data), GS_SUCCESS);
+        CHECK_EQUAL(cuImportExternalMemory(&external, &descriptor), GS_SUCCESS);
+        CHECK_EQUAL(process->imports.live.count, 5);
+        CHECK_EQUAL(cuMemFreeAsync(pointer, NULL), GS_SUCCESS);
+        CHECK_EQUAL(cuMemPoolDestroy(pool), GS_SUCCESS);
+        CHECK_EQUAL(cuMemRelease(physical), GS_SUCCESS);
+        CHECK_EQUAL(process->imports.live.count, 3); /* it is still mapped */
+        CHECK_EQUAL(cuMemUnmap(0x7f0000000000, MIB), GS_SUCCESS);
+        CHECK_EQUAL(cuDestroyExternalMemory(external), GS_SUCCESS);
+        CHECK_EQUAL(cuIpcCloseMemHandle(address), GS_SUCCESS);
+        CHECK_EQUAL(process->imports.live.count, 0);
+    }
+    CHECK_EQUAL(cuIpcOpenMemHandle_v2(NULL, handle, 1), GS_INVALID_VALUE);
+    CHECK_EQUAL(cuIpcCloseMemHandle(4711), GS_INVALID_VALUE);
+    CHECK_EQUAL(cuMemAlloc_v2(&mapped, MIB), GS_SUCCESS); /* nothing went below zero */
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemFree_v2(mapped), GS_SUCCESS);
+}
+
+static void anImportOfOnesOwnMemoryIsAReferenceToIt(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle handle, again;
+    CHECK_EQUAL(cuMemCreate(&handle, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemImportFromShareableHandle(&again, (void *)(uintptr_t)handle, 2), GS_SUCCESS);
+    CHECK_EQUAL(again, handle);
+    CHECK_EQUAL(cuMemRelease(handle), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(handle), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
+static void theKeyOfAnImportIsThatOfItsExport(void)
+{
+    struct process *process = process_get();
+    int exported = memfd_create("exported", MFD_CLOEXEC);
+    int received = dup(exported), other = memfd_create("other", MFD_CLOEXEC);
+    struct import_key first = imports_key_of_descriptor(exported), second = imports_key_of_descriptor(received);
+    struct import_key third = imports_key_of_descriptor(other), none = {{0}};
+    CHECK(memcmp(&first, &second, sizeof first) == 0);
+    CHECK(memcmp(&first, &third, sizeof first) != 0);
+    CHECK(memcmp(&first, &none, sizeof first) != 0);
+    int device = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    struct import_key same_for_all = imports_key_of_descriptor(device);
+    CHECK(memcmp(&same_for_all, &none, sizeof none) == 0);
+    close(device), close(exported), close(received), close(other);
+    struct gs_ipc_handle handle = {{'I'}};
+    handle.bytes[63] = 'C';
+    gs_deviceptr address;
+    struct import import;
+    CHECK_EQUAL(cuIpcOpenMemHandle_v2(&address, handle, 1), GS_SUCCESS);
+    CHECK(imports_find(process, address, &import));
+    CHECK_EQUAL(import.kind, IMPORT_IPC);
+    CHECK(memcmp(import.key.bytes, handle.bytes, sizeof handle.bytes) == 0);
+    CHECK_EQUAL(cuIpcCloseMemHandle(address), GS_SUCCESS);
+    CHECK(!imports_find(process, address, &import));
+}
+
+void import_tests(void)
+{
+    RUN_IN_SESSION(importedMemoryIsNeitherChargedNorCredited, 64 * MIB);
+    RUN_IN_SESSION(anImportOfOnesOwnMemoryIsAReferenceToIt, 64 * MIB);
+    RUN_IN_SESSION(theKeyOfAnImportIsThatOfItsExport, 64 * MIB);
+}
