@@ -2,6 +2,7 @@
 #include "charged.h"
 
 #include "contexts.h"
+#include "deferred.h"
 #include "devices.h"
 #include "graphs.h"
 #include "imports.h"
@@ -87,11 +88,15 @@ gs_result charged_end(struct charged *charged, gs_result result, uint64_t handle
     }
     if (charged->bytes == 0)
         return GS_SUCCESS;
-    if (!ledger_record(charged->process, charged->device, charged->bytes, handle, charged->kind))
+    /* First whose it is: an entry that nobody has a context for goes with the primary one. */
+    bool of_context = contexts_besides_primary(charged->process) && (CONTEXTS_KINDS & TABLE_KIND(charged->kind));
+    if (of_context && !contexts_note(charged->process, handle))
         return take_back(charged, handle);
-    if (contexts_besides_primary(charged->process) && (CONTEXTS_KINDS & TABLE_KIND(charged->kind)))
-        contexts_note(charged->process, handle);
-    return GS_SUCCESS;
+    if (ledger_record(charged->process, charged->device, charged->bytes, handle, charged->kind))
+        return GS_SUCCESS;
+    if (of_context)
+        contexts_forget(charged->process, handle);
+    return take_back(charged, handle);
 }
 
 gs_result charged_end_pitched(struct charged *charged, gs_result result, uint64_t handle, uint64_t pitch,
@@ -130,14 +135,16 @@ struct charged_view charged_look(void)
 {
     struct process *process = process_get();
     uint32_t device = 0;
-    return look(process, process == NULL ? DEVICES_UNKNOWN : devices_of_context(process, &device), device);
+    enum devices_result found = process == NULL ? DEVICES_UNKNOWN : devices_of_context(process, &device);
+    return look(process, found, device);
 }
 
 struct charged_view charged_look_at(gs_device number)
 {
     struct process *process = process_get();
     uint32_t device = 0;
-    return look(process, process == NULL ? DEVICES_UNKNOWN : devices_of_handle(process, number, &device), device);
+    enum devices_result found = process == NULL ? DEVICES_UNKNOWN : devices_of_handle(process, number, &device);
+    return look(process, found, device);
 }
 
 bool charged_look_at_uuid(const uint8_t *uuid, struct charged_view *view)
@@ -190,9 +197,9 @@ static void end_entry(struct process *process, const struct freeing *freeing, gs
         ledger_release(process, &freeing->taken);
         return;
     }
-    ledger_put_back(&freeing->taken);
     if (freeing->context != 0)
         contexts_restore(process, freeing->taken.handle, freeing->context);
+    ledger_put_back(&freeing->taken);
 }
 
 static void end_async(struct process *process, const struct freeing *freeing, gs_result result)
@@ -232,4 +239,13 @@ void charged_free_end(const struct freeing *freeing, gs_result result)
         end_unknown(process, freeing, result);
         break;
     }
+}
+
+void charged_free_end_in(const struct freeing *freeing, gs_result result, gs_object stream, bool per_thread)
+{
+    struct process *process = process_if_started();
+    if (freeing->what == FREEING_ENTRY && result == GS_SUCCESS)
+        deferred_free(process, &freeing->taken, freeing->context, stream, per_thread);
+    else
+        charged_free_end(freeing, result);
 }

@@ -67,6 +67,8 @@ struct freeing {
 /* Around the real free of a pointer. */
 void charged_free_begin(uint64_t address, struct freeing *freeing);
 void charged_free_end(const struct freeing *freeing, gs_result result);
+/* The same where the memory is free when `stream` gets there. */
+void charged_free_end_in(const struct freeing *freeing, gs_result result, gs_object stream, bool per_thread);
 
 /* The same for what is no pointer: a handle of one of these kinds (TABLE_KIND). */
 void charged_free_begin_kind(uint64_t handle, uint32_t kinds, struct freeing *freeing);

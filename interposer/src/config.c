@@ -2,12 +2,12 @@
 #include "config.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "debug.h"
+#include "environment.h"
 
 static const struct config in_no_session;
 static const struct config *_Atomic current;
@@ -35,9 +35,22 @@ bool config_parse_wait(const char *text, uint32_t *ms)
     return true;
 }
 
+uint64_t config_parse_count_context(const char *text)
+{
+    if (strcmp(text, "measured") == 0)
+        return CONFIG_COUNT_MEASURED;
+    uint64_t bytes = 0;
+    for (const char *at = text; *at >= '0' && *at <= '9' && bytes <= GPUSLICE_MAX_BYTES; at++) {
+        bytes = bytes * 10 + (uint64_t)(*at - '0');
+        if (at[1] == '\0')
+            return bytes <= GPUSLICE_MAX_BYTES ? bytes : GPUSLICE_MAX_BYTES + 1;
+    }
+    return GPUSLICE_MAX_BYTES + 1;
+}
+
 static bool copy(char *to, size_t size, const char *name)
 {
-    const char *value = getenv(name);
+    const char *value = environment_get(name);
     size_t length = value == NULL ? 0 : strlen(value);
     if (length >= size)
         return false;
@@ -52,10 +65,12 @@ static void fill(struct config *config)
     fits &= copy(config->socket_path, sizeof config->socket_path, "GPUSLICE_IPC_SOCK");
     config->too_long = !fits;
     config->wait_ms = CONFIG_DEFAULT_WAIT_MS;
-    const char *wait = getenv("GPUSLICE_IPC_WAIT");
+    const char *wait = environment_get("GPUSLICE_IPC_WAIT");
     if (wait != NULL && !config_parse_wait(wait, &config->wait_ms))
         debug_line("GPUSLICE_IPC_WAIT is '%s'; 250ms, 5s, 1m or a number of milliseconds are accepted: waiting %u ms", wait,
                    CONFIG_DEFAULT_WAIT_MS);
+    const char *count_context = environment_get("GPUSLICE_COUNT_CONTEXT");
+    config->count_context = count_context == NULL || *count_context == '\0' ? 0 : config_parse_count_context(count_context);
 }
 
 static const struct config *load(void)
@@ -64,7 +79,7 @@ static const struct config *load(void)
     if (environ == NULL)
         return NULL;
     const struct config *loaded = &in_no_session;
-    const char *session = getenv("GPUSLICE_SESSION");
+    const char *session = environment_get("GPUSLICE_SESSION");
     if (session != NULL && session[0] != '\0') {
         /* Not malloc: this may be the first call of a program whose allocator is not ready. */
         struct config *config = mmap(NULL, sizeof *config, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -16,22 +16,30 @@
 /* The kinds of what goes with its context. */
 #define CONTEXTS_KINDS (TABLE_POINTERS | TABLE_KIND(GPUSLICE_KIND_ARRAY))
 
-/* A new context, or one reference more to it. */
-void contexts_add(struct process *process, gs_object context, uint32_t device);
+/* A new context, or one reference more to it. False: no memory to remember it. */
+bool contexts_add(struct process *process, gs_object context, uint32_t device);
 void contexts_attach(struct process *process, gs_object context);
 /* One reference less; true: it was the last. */
 bool contexts_detach(struct process *process, gs_object context);
+
+/* Whether there is one on `device`, the primary one aside. */
+bool contexts_on(struct process *process, uint32_t device);
+
+/* References to a device's primary context that were seen; one more; one less, or none because it is gone. */
+uint32_t contexts_primary_references(struct process *process, uint32_t device);
+void contexts_retain_primary(struct process *process, uint32_t device);
+void contexts_release_primary(struct process *process, uint32_t device, bool gone);
 
 static inline bool contexts_besides_primary(const struct process *process)
 {
     return atomic_load_explicit(&process->contexts.created, memory_order_relaxed) != 0;
 }
 
-/* Remembers that `handle` goes with the current context, if that is no primary one. */
-void contexts_note(struct process *process, uint64_t handle);
+/* Remembers that `handle` goes with the current context, if that is no primary one. False: no memory for it. */
+bool contexts_note(struct process *process, uint64_t handle);
 /* Forgets it and says which context that was; 0: a primary one. */
 uint64_t contexts_forget(struct process *process, uint64_t handle);
-void contexts_restore(struct process *process, uint64_t handle, uint64_t context);
+bool contexts_restore(struct process *process, uint64_t handle, uint64_t context);
 
 /* Around the end of a context, or of a device's primary one: what goes with it, taken. NULL: nothing. */
 struct taken_list *contexts_end_begin(struct process *process, gs_object context);

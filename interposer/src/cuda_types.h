@@ -23,7 +23,9 @@ enum {
     GS_OUT_OF_MEMORY = 2,
     GS_NOT_INITIALIZED = 3, /* cudaErrorInitializationError in the runtime */
     GS_NOT_FOUND = 500,
+    GS_NOT_READY = 600,
 };
+enum { GS_EVENT_DISABLE_TIMING = 2 }; /* CUevent_flags */
 enum { GS_PROC_SYMBOL_NOT_FOUND = 1 }; /* CUdriverProcAddressQueryResult */
 enum { GS_PROC_PER_THREAD_STREAM = 2 }; /* CUdriverProcAddress_flags */
 

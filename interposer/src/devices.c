@@ -113,5 +113,8 @@ enum devices_result devices_of_ordinal(struct process *process, int ordinal, uin
     if (ordinal < 0 || !known(process))
         return DEVICES_UNKNOWN;
     *index = (uint32_t)ordinal;
-    return *index < process->devices.count ? DEVICES_FOUND : DEVICES_BEYOND;
+    if (*index < process->devices.count)
+        return DEVICES_FOUND;
+    /* Where a page has lines to spare the driver has no such device, and will say so. */
+    return process->devices.count < GPUSLICE_MAX_DEVICES ? DEVICES_UNKNOWN : DEVICES_BEYOND;
 }

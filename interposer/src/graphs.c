@@ -12,7 +12,7 @@
 
 struct executable {
     uint64_t handle;
-    uint64_t launched; /* trims so far + 1 at its last launch; 0: never. It still has its memory while that is so */
+    uint64_t launched; /* the turn of its last launch; 0: never */
     uint64_t need[GPUSLICE_MAX_DEVICES];
 };
 
@@ -35,23 +35,24 @@ static void add_node(struct process *process, gs_object node, uint64_t *need)
 }
 
 /* The sum over its allocation nodes, child graphs included. An upper bound: allocations whose lives do not overlap share
- * memory. */
-static void add_graph(struct process *process, gs_object graph, uint64_t *need)
+ * memory. False: no memory to look at them. */
+static bool add_graph(struct process *process, gs_object graph, uint64_t *need)
 {
     cuGraphGetNodes_fn *get_nodes = DRIVER_REAL(cuGraphGetNodes);
     cuGraphNodeGetType_fn *get_type = DRIVER_REAL(cuGraphNodeGetType);
     cuGraphChildGraphNodeGetGraph_fn *get_child = DRIVER_REAL(cuGraphChildGraphNodeGetGraph);
     size_t count = 0;
     if (get_nodes == NULL || get_type == NULL || get_nodes(graph, NULL, &count) != GS_SUCCESS || count == 0)
-        return;
+        return true;
     int saved = errno;
     size_t bytes = count * sizeof(gs_object);
     gs_object *nodes = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     errno = saved;
     if (nodes == MAP_FAILED)
-        return;
+        return false;
     if (get_nodes(graph, nodes, &count) != GS_SUCCESS)
         count = 0;
+    bool complete = true;
     for (size_t i = 0; i < count; i++) {
         int type;
         gs_object child;
@@ -60,15 +61,17 @@ static void add_graph(struct process *process, gs_object graph, uint64_t *need)
         if (type == GS_NODE_MEM_ALLOC)
             add_node(process, nodes[i], need);
         else if (type == GS_NODE_GRAPH && get_child != NULL && get_child(nodes[i], &child) == GS_SUCCESS)
-            add_graph(process, child, need);
+            complete &= add_graph(process, child, need);
     }
     munmap(nodes, bytes);
+    return complete;
 }
 
 bool graphs_add(struct process *process, gs_object executable, gs_object graph)
 {
     uint64_t need[GPUSLICE_MAX_DEVICES] = {0}, sum = 0;
-    add_graph(process, graph, need);
+    if (!add_graph(process, graph, need))
+        return false;
     for (uint32_t i = 0; i < GPUSLICE_MAX_DEVICES; i++)
         sum |= need[i];
     if (sum == 0)
@@ -112,7 +115,7 @@ static void note_launch(struct process *process, gs_object executable)
     int state = lock_enter(&graphs->lock);
     struct executable *known = map_find(&graphs->executables, sizeof *known, (uintptr_t)executable);
     if (known != NULL)
-        known->launched = atomic_load(&graphs->trims) + 1u;
+        known->launched = atomic_fetch_add(&graphs->turns, 1) + 1;
     lock_leave(&graphs->lock, state);
 }
 
@@ -139,6 +142,35 @@ static void end(struct process *process, const struct graphs_launch *launch, con
     }
 }
 
+void graphs_trimmed(struct process *process)
+{
+    atomic_fetch_add(&process->graphs.turns, 1);
+}
+
+/* Its lock is held. */
+static void trim(const struct config *config, struct process *process, struct reservoir *memory)
+{
+    cuDeviceGraphMemTrim_fn *real = DRIVER_REAL(cuDeviceGraphMemTrim);
+    if (real == NULL)
+        return;
+    graphs_trimmed(process);
+    real(process->devices.handle[memory->device]);
+    reservoir_settle(config, process, memory);
+}
+
+/* What no graph uses any more counts as used until it is trimmed: so before a launch is refused for it, it is. */
+static bool foresee(const struct config *config, struct process *process, const struct executable *graph,
+                    struct reservoir *memory)
+{
+    /* Graphs share their memory: what this one had is its own only as long as no other took its turn. */
+    bool has_its_memory = graph->launched != 0 && graph->launched == atomic_load(&process->graphs.turns);
+    uint64_t need = graph->need[memory->device];
+    if (reservoir_try(config, process, memory, has_its_memory ? 0 : need + memory->surprise))
+        return true;
+    trim(config, process, memory);
+    return reservoir_demand(config, process, memory, need);
+}
+
 bool graphs_launch_begin(const struct config *config, struct process *process, gs_object executable,
                          struct graphs_launch *launch)
 {
@@ -146,13 +178,12 @@ bool graphs_launch_begin(const struct config *config, struct process *process, g
     launch->devices = 0;
     if (!find(process, executable, &graph))
         return true;
-    bool has_its_memory = graph.launched == atomic_load(&process->graphs.trims) + 1u;
     for (uint32_t device = 0; device < GPUSLICE_MAX_DEVICES; device++) {
         if (graph.need[device] == 0)
             continue;
         launch->cancel_state[device] = lock_enter(&process->graphs.memory[device].lock);
         launch->devices |= 1u << device;
-        if (!reservoir_foresee(config, process, memory_of(process, device), has_its_memory ? 0 : graph.need[device])) {
+        if (!foresee(config, process, &graph, memory_of(process, device))) {
             end(process, launch, config);
             return false;
         }
@@ -172,21 +203,13 @@ void graphs_launch_end(const struct config *config, struct process *process, gs_
 
 /* ------------------------------------------------------------ trimming, settling */
 
-void graphs_trimmed(struct process *process)
-{
-    atomic_fetch_add(&process->graphs.trims, 1);
-}
-
 void graphs_trim(const struct config *config, struct process *process, uint32_t device)
 {
-    cuDeviceGraphMemTrim_fn *trim = DRIVER_REAL(cuDeviceGraphMemTrim);
     int state;
-    if (!graphs_allocate(process) || trim == NULL || !lock_try_enter(&process->graphs.memory[device].lock, &state))
+    if (!graphs_allocate(process) || !lock_try_enter(&process->graphs.memory[device].lock, &state))
         return;
     struct reservoir *memory = memory_of(process, device);
-    graphs_trimmed(process);
-    trim(process->devices.handle[device]);
-    reservoir_settle(config, process, memory);
+    trim(config, process, memory);
     lock_leave(&memory->lock, state);
 }
 

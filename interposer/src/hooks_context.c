@@ -6,69 +6,107 @@
 #include "contexts.h"
 #include "devices.h"
 #include "export.h"
+#include "lock.h"
+#include "overhead.h"
 #include "process.h"
 #include "relief.h"
 #include "resolve.h"
 
 /* ------------------------------------------------------------ beginnings */
 
-static void created(gs_result result, const gs_object *context, gs_device device)
+static void ended_somewhere(struct process *process, gs_result result)
 {
+    bool counts = config_get()->count_context != 0;
+    for (uint32_t device = 0; counts && result == GS_SUCCESS && device < GPUSLICE_MAX_DEVICES; device++)
+        overhead_context_ended(process, device);
+}
+
+/* Remembers a context; one whose overhead does not fit, or that cannot be remembered, is given back. */
+static gs_result created(struct overhead *overhead, gs_result result, gs_object *context, gs_device device)
+{
+    bool allowed = overhead_end(overhead, result, context == NULL ? NULL : *context);
     if (result != GS_SUCCESS || context == NULL || !guard_enter())
-        return;
+        return result;
     struct process *process = process_get();
     uint32_t index;
-    if (process != NULL && devices_of_handle(process, device, &index) == DEVICES_FOUND)
-        contexts_add(process, *context, index);
+    if (allowed && process != NULL && devices_of_handle(process, device, &index) == DEVICES_FOUND)
+        allowed = contexts_add(process, *context, index);
+    if (!allowed) {
+        cuCtxDestroy_v2_fn *destroy = DRIVER_REAL(cuCtxDestroy_v2);
+        if (destroy != NULL)
+            destroy(*context);
+        if (process != NULL)
+            ended_somewhere(process, GS_SUCCESS);
+        result = GS_OUT_OF_MEMORY;
+    }
     guard_leave();
+    return result;
 }
 
 gs_result cuCtxCreate(gs_object *context, unsigned int flags, gs_device device)
 {
     cuCtxCreate_fn *real = DRIVER_REAL(cuCtxCreate);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, flags, device), context, device);
 }
 
 gs_result cuCtxCreate_v2(gs_object *context, unsigned int flags, gs_device device)
 {
     cuCtxCreate_v2_fn *real = DRIVER_REAL(cuCtxCreate_v2);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, flags, device), context, device);
 }
 
 gs_result cuCtxCreate_v3(gs_object *context, void *affinity, int count, unsigned int flags, gs_device device)
 {
     cuCtxCreate_v3_fn *real = DRIVER_REAL(cuCtxCreate_v3);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, affinity, count, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, affinity, count, flags, device), context, device);
 }
 
 gs_result cuCtxCreate_v4(gs_object *context, void *params, unsigned int flags, gs_device device)
 {
     cuCtxCreate_v4_fn *real = DRIVER_REAL(cuCtxCreate_v4);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, params, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, params, flags, device), context, device);
 }
 
 gs_result cuGLCtxCreate(gs_object *context, unsigned int flags, gs_device device)
 {
     cuGLCtxCreate_fn *real = DRIVER_REAL(cuGLCtxCreate);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, flags, device), context, device);
 }
 
 gs_result cuGLCtxCreate_v2(gs_object *context, unsigned int flags, gs_device device)
 {
     cuGLCtxCreate_v2_fn *real = DRIVER_REAL(cuGLCtxCreate_v2);
-    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(context, flags, device);
-    created(result, context, device);
-    return result;
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    return created(&overhead, real(context, flags, device), context, device);
 }
 
 gs_result cuCtxAttach(gs_object *context, unsigned int flags)
@@ -93,6 +131,7 @@ static gs_result destroy(gs_result (*real)(gs_object), gs_object context)
     struct taken_list *list = contexts_end_begin(process, context);
     gs_result result = real(context);
     contexts_end(process, context, list, result);
+    ended_somewhere(process, result);
     guard_leave();
     return result;
 }
@@ -122,6 +161,7 @@ gs_result cuCtxDetach(gs_object context)
     gs_result result = real(context);
     if (last)
         contexts_end(process, context, list, result);
+    ended_somewhere(process, result);
     if (result != GS_SUCCESS)
         contexts_attach(process, context);
     guard_leave();
@@ -130,32 +170,33 @@ gs_result cuCtxDetach(gs_object context)
 
 /* ------------------------------------------------------------ primary contexts */
 
-static gs_result reset(gs_result (*real)(gs_device), gs_device device)
+gs_result cuDevicePrimaryCtxRetain(gs_object *context, gs_device device)
 {
-    struct process *process = process_if_started();
+    cuDevicePrimaryCtxRetain_fn *real = DRIVER_REAL(cuDevicePrimaryCtxRetain);
+    struct overhead overhead;
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (!overhead_begin(&overhead, device))
+        return GS_OUT_OF_MEMORY;
+    bool entered = overhead.process == NULL && guard_enter();
+    struct process *process = entered || overhead.process != NULL ? process_get() : NULL;
     uint32_t index;
-    if (process == NULL || !guard_enter())
-        return real(device);
-    bool known = devices_of_handle(process, device, &index) == DEVICES_FOUND;
-    struct taken_list *list = known ? contexts_end_begin_primary(process, index) : NULL;
-    gs_result result = real(device);
-    contexts_end(process, NULL, list, result);
+    bool known = process != NULL && devices_of_handle(process, device, &index) == DEVICES_FOUND;
+    int state = known ? lock_enter(&process->contexts.primary_lock) : 0;
+    gs_result result = real(context, device);
+    if (known && result == GS_SUCCESS)
+        contexts_retain_primary(process, index);
     if (known)
-        relief_settle(config_get(), process, index);
-    guard_leave();
+        lock_leave(&process->contexts.primary_lock, state);
+    if (entered)
+        guard_leave();
+    if (!overhead_end(&overhead, result, context == NULL ? NULL : *context)) {
+        cuDevicePrimaryCtxRelease_v2_fn *release = DRIVER_REAL(cuDevicePrimaryCtxRelease_v2);
+        if (release != NULL)
+            release(device);
+        return GS_OUT_OF_MEMORY;
+    }
     return result;
-}
-
-gs_result cuDevicePrimaryCtxReset(gs_device device)
-{
-    cuDevicePrimaryCtxReset_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset);
-    return real == NULL ? GS_NOT_INITIALIZED : reset(real, device);
-}
-
-gs_result cuDevicePrimaryCtxReset_v2(gs_device device)
-{
-    cuDevicePrimaryCtxReset_v2_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset_v2);
-    return real == NULL ? GS_NOT_INITIALIZED : reset(real, device);
 }
 
 static bool is_active(gs_device device)
@@ -166,30 +207,57 @@ static bool is_active(gs_device device)
     return get == NULL || get(device, &flags, &active) != GS_SUCCESS || active;
 }
 
-/* Whether a release was the last one shows only afterwards. */
-static gs_result release(gs_result (*real)(gs_device), gs_device device)
+/*
+ * What goes with the context is taken out of the ledger before the driver is called: once that has let go of it, another
+ * thread may be given the same addresses. Where it turns out that there were more references than were seen, it is all
+ * put back.
+ */
+static gs_result end_primary(gs_result (*real)(gs_device), gs_device device, bool is_release)
 {
     struct process *process = process_if_started();
     uint32_t index;
+    if (process == NULL || !guard_enter())
+        return real(device);
+    bool known = devices_of_handle(process, device, &index) == DEVICES_FOUND;
+    int state = lock_enter(&process->contexts.primary_lock);
+    bool ends = known && (!is_release || contexts_primary_references(process, index) <= 1);
+    struct taken_list *list = ends ? contexts_end_begin_primary(process, index) : NULL;
     gs_result result = real(device);
-    if (result != GS_SUCCESS || process == NULL || !guard_enter())
-        return result;
-    if (devices_of_handle(process, device, &index) == DEVICES_FOUND && !is_active(device)) {
-        contexts_end(process, NULL, contexts_end_begin_primary(process, index), GS_SUCCESS);
+    bool gone = result == GS_SUCCESS && !(is_release && is_active(device));
+    if (known && gone && !ends) /* fewer references than were seen */
+        list = contexts_end_begin_primary(process, index);
+    contexts_end(process, NULL, list, gone ? GS_SUCCESS : GS_INVALID_VALUE);
+    if (is_release && known && result == GS_SUCCESS)
+        contexts_release_primary(process, index, gone);
+    lock_leave(&process->contexts.primary_lock, state);
+    if (known && gone) {
+        overhead_context_ended(process, index);
         relief_settle(config_get(), process, index);
     }
     guard_leave();
     return result;
 }
 
+gs_result cuDevicePrimaryCtxReset(gs_device device)
+{
+    cuDevicePrimaryCtxReset_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset);
+    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, false);
+}
+
+gs_result cuDevicePrimaryCtxReset_v2(gs_device device)
+{
+    cuDevicePrimaryCtxReset_v2_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset_v2);
+    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, false);
+}
+
 gs_result cuDevicePrimaryCtxRelease(gs_device device)
 {
     cuDevicePrimaryCtxRelease_fn *real = DRIVER_REAL(cuDevicePrimaryCtxRelease);
-    return real == NULL ? GS_NOT_INITIALIZED : release(real, device);
+    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, true);
 }
 
 gs_result cuDevicePrimaryCtxRelease_v2(gs_device device)
 {
     cuDevicePrimaryCtxRelease_v2_fn *real = DRIVER_REAL(cuDevicePrimaryCtxRelease_v2);
-    return real == NULL ? GS_NOT_INITIALIZED : release(real, device);
+    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, true);
 }

@@ -57,17 +57,8 @@ gs_result cuIpcCloseMemHandle(gs_deviceptr address)
 
 /* ------------------------------------------------------------ shareable handles */
 
-/* A descriptor is passed as if it were a pointer. Looked at before the driver may close it. */
-static struct import_key key_of(void *os_handle, int type)
-{
-    if (type == GS_HANDLE_POSIX_FD)
-        return imports_key_of_descriptor((int)(intptr_t)os_handle);
-    if (type == GS_HANDLE_FABRIC && os_handle != NULL)
-        return imports_key_of_bytes(os_handle);
-    return (struct import_key){{0}};
-}
-
-/* Where this process has the handle already, it is one more reference to that. */
+/* Where this process has the handle already, it is one more reference to that; another handle for memory that it exported
+ * itself ("no guarantee that [they] will be the same", CUDA driver API, virtual memory management) holds that memory. */
 gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int type)
 {
     cuMemImportFromShareableHandle_fn *real = DRIVER_REAL(cuMemImportFromShareableHandle);
@@ -80,13 +71,15 @@ gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int
         guard_leave();
         return real(handle, os_handle, type);
     }
-    struct import_key key = key_of(os_handle, type);
+    struct import_key key = imports_key_of_shareable(os_handle, type);
     int state = physical_enter(process);
     gs_result result = real(handle, os_handle, type);
     if (result == GS_SUCCESS) {
         bool known = physical_device(process, *handle) != PHYSICAL_NOT_CHARGED;
-        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED) && !known)
+        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED) && !known) {
             imports_begin(process, *handle, IMPORT_PHYSICAL, key);
+            physical_hold_exported(process, *handle, key);
+        }
     }
     physical_leave(process, state);
     guard_leave();
@@ -100,7 +93,7 @@ gs_result cuMemPoolImportFromShareableHandle(gs_object *pool, void *os_handle, i
         return GS_NOT_INITIALIZED;
     if (pool == NULL || !guard_enter())
         return real(pool, os_handle, type, flags);
-    struct import_key key = key_of(os_handle, type);
+    struct import_key key = imports_key_of_shareable(os_handle, type);
     gs_result result = real(pool, os_handle, type, flags);
     struct process *process = process_get();
     if (result == GS_SUCCESS && process != NULL && pools_add(process, *pool, RESERVOIR_NO_VRAM, false) != NULL)

@@ -118,12 +118,16 @@ static gs_result allocate_from(const struct config *config, struct process *proc
 {
     gs_deviceptr handle = 0;
     int state = lock_enter(&pool->lock);
+    if (!atomic_load(&pool->in_use)) { /* destroyed by another thread since it was looked up */
+        lock_leave(&pool->lock, state);
+        return GS_INVALID_VALUE;
+    }
     if (!reservoir_foresee(config, process, pool, request->bytes)) {
         lock_leave(&pool->lock, state);
         return GS_OUT_OF_MEMORY;
     }
     gs_result result = call_real(request, &handle);
-    bool covered = reservoir_cover(config, process, pool);
+    bool covered = reservoir_cover(config, process, pool, result == GS_SUCCESS);
     if (result == GS_SUCCESS && (!covered || !pools_remember(process, handle, pool))) {
         take_back(config, process, pool, request, handle, &state);
         result = GS_OUT_OF_MEMORY;
@@ -212,7 +216,7 @@ gs_result cuMemFreeAsync(gs_deviceptr address, gs_object stream)
     struct freeing freeing;
     charged_free_begin(address, &freeing);
     gs_result result = real(address, stream);
-    charged_free_end(&freeing, result);
+    charged_free_end_in(&freeing, result, stream, false);
     guard_leave();
     return result;
 }
@@ -227,7 +231,7 @@ gs_result cuMemFreeAsync_ptsz(gs_deviceptr address, gs_object stream)
     struct freeing freeing;
     charged_free_begin(address, &freeing);
     gs_result result = real(address, stream);
-    charged_free_end(&freeing, result);
+    charged_free_end_in(&freeing, result, stream, true);
     guard_leave();
     return result;
 }
@@ -245,6 +249,17 @@ static uint32_t device_of(struct process *process, const struct gs_location *loc
     return RESERVOIR_NO_VRAM;
 }
 
+/* What a call with a handle that meant nothing left behind says nothing about the pool that has it now. */
+static void forget(struct process *process, gs_object pool)
+{
+    struct reservoir *stale = pools_find(process, pool);
+    if (stale == NULL)
+        return;
+    int state = lock_enter(&stale->lock);
+    pools_remove(process, stale);
+    lock_leave(&stale->lock, state);
+}
+
 gs_result cuMemPoolCreate(gs_object *pool, const struct gs_pool_props *props)
 {
     cuMemPoolCreate_fn *real = DRIVER_REAL(cuMemPoolCreate);
@@ -255,8 +270,10 @@ gs_result cuMemPoolCreate(gs_object *pool, const struct gs_pool_props *props)
     gs_result result = real(pool, props);
     struct process *process = process_get();
     /* No memory for a record: it is made at the first allocation, or that is refused. */
-    if (result == GS_SUCCESS && process != NULL)
+    if (result == GS_SUCCESS && process != NULL) {
+        forget(process, *pool);
         pools_add(process, *pool, device_of(process, &props->location, props->type), true);
+    }
     guard_leave();
     return result;
 }

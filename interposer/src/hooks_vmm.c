@@ -138,6 +138,24 @@ gs_result cuMemRetainAllocationHandle(gs_handle *handle, void *address)
     return end(process, state, result);
 }
 
+/* `shareable` is where the driver puts it: a descriptor, or the bytes of a fabric handle. */
+gs_result cuMemExportToShareableHandle(void *shareable, gs_handle handle, int type, unsigned long long flags)
+{
+    cuMemExportToShareableHandle_fn *real = DRIVER_REAL(cuMemExportToShareableHandle);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    int state;
+    struct process *process = begin(&state);
+    gs_result result = real(shareable, handle, type, flags);
+    if (process == NULL)
+        return result;
+    if (result == GS_SUCCESS) {
+        void *given = type == GS_HANDLE_POSIX_FD ? (void *)(intptr_t)*(const int *)shareable : shareable;
+        physical_exported(process, handle, imports_key_of_shareable(given, type));
+    }
+    return end(process, state, result);
+}
+
 /* ------------------------------------------------------------ sparse arrays */
 
 /* What is mapped into an array is held until that is destroyed: tiles can be mapped over one another and unmapped in

@@ -32,6 +32,15 @@ struct import_key imports_key_of_bytes(const void *bytes)
     return key;
 }
 
+struct import_key imports_key_of_shareable(void *shareable, int type)
+{
+    if (type == GS_HANDLE_POSIX_FD)
+        return imports_key_of_descriptor((int)(intptr_t)shareable);
+    if (type == GS_HANDLE_FABRIC && shareable != NULL)
+        return imports_key_of_bytes(shareable);
+    return (struct import_key){{0}};
+}
+
 void imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct import_key key)
 {
     int state = lock_enter(&process->imports.lock);

@@ -32,6 +32,8 @@ struct import {
 /* The key of a descriptor. One on a character device says nothing: that is the same for every allocation. */
 struct import_key imports_key_of_descriptor(int descriptor);
 struct import_key imports_key_of_bytes(const void *bytes);
+/* As the program passes it to the driver, which may close it: a descriptor as if it were a pointer. */
+struct import_key imports_key_of_shareable(void *shareable, int type);
 
 void imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct import_key key);
 void imports_end(struct process *process, uint64_t handle);

@@ -162,7 +162,8 @@ bool ledger_hold(const struct config *config, struct process *process, uint32_t 
 
 void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes)
 {
-    accounting_lower(page_of(process), device, bytes);
+    if (bytes > 0) /* what takes no memory needs no page either */
+        accounting_lower(page_of(process), device, bytes);
 }
 
 bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "physical.h"
 
-#include "imports.h"
+#include <string.h>
+
 #include "ledger.h"
 #include "lock.h"
 #include "map.h"
@@ -12,6 +13,8 @@ struct physical {
     uint32_t references;
     uint32_t uses; /* mappings and holds */
     uint64_t device; /* or PHYSICAL_NOT_CHARGED */
+    uint64_t exported;
+    struct import_key key; /* of its last export */
 };
 
 struct mapping {
@@ -155,6 +158,24 @@ void physical_hold(struct process *process, uint64_t holder, uint32_t device, ui
     hold->offset = offset;
     hold->handle = handle;
     hold->device = device;
+}
+
+void physical_exported(struct process *process, gs_handle handle, struct import_key key)
+{
+    struct physical *physical = find(process, handle);
+    if (physical == NULL)
+        return;
+    physical->exported = 1;
+    physical->key = key;
+}
+
+void physical_hold_exported(struct process *process, gs_handle import, struct import_key key)
+{
+    const struct map *handles = &process->physical.handles;
+    for (struct physical *physical = NULL; (physical = map_next(handles, sizeof *physical, physical)) != NULL;) {
+        if (physical->exported && physical->handle != import && memcmp(&physical->key, &key, sizeof key) == 0)
+            physical_hold(process, import, 0, 0, physical->handle);
+    }
 }
 
 static bool let_go_one(struct process *process, uint64_t holder, bool everything, uint32_t device, uint64_t offset)

@@ -13,6 +13,7 @@
 #define GPUSLICE_PHYSICAL_H
 
 #include "cuda_types.h"
+#include "imports.h"
 #include "state.h"
 
 int physical_enter(struct process *process);
@@ -25,6 +26,12 @@ bool physical_add(struct process *process, gs_handle handle, uint32_t device);
 uint32_t physical_device(struct process *process, gs_handle handle);
 void physical_retain(struct process *process, gs_handle handle);
 void physical_release(struct process *process, gs_handle handle);
+
+/* The handle was exported under this key; all 0: under one that says nothing. */
+void physical_exported(struct process *process, gs_handle handle, struct import_key key);
+/* `import` is another handle for what was exported under this key, and holds it. Where the key says nothing, it may be
+ * any of those, and holds them all: rather too much charged than too little. */
+void physical_hold_exported(struct process *process, gs_handle import, struct import_key key);
 
 /* A mapping. False: no memory to remember it. */
 bool physical_map(struct process *process, gs_deviceptr address, uint64_t bytes, gs_handle handle);

@@ -86,17 +86,31 @@ struct reservoir *pools_add(struct process *process, gs_object pool, uint32_t de
     return record;
 }
 
-void pools_remove(struct process *process, struct reservoir *pool)
+static void unlist(struct process *process, const struct reservoir *pool)
 {
-    if (pool->device != RESERVOIR_NO_VRAM)
-        reservoir_drop(process, pool);
     int state = lock_enter(&process->pools.lock);
     struct by_handle *known = map_find(&process->pools.by_handle, sizeof *known, pool->handle);
     if (known != NULL && known->reservoir == pool)
         map_remove(&process->pools.by_handle, sizeof *known, known);
+    lock_leave(&process->pools.lock, state);
+}
+
+static void list_again(struct process *process, struct reservoir *pool)
+{
+    int state = lock_enter(&process->pools.lock);
+    struct by_handle *known = map_add(&process->pools.by_handle, sizeof *known, pool->handle);
+    if (known != NULL)
+        known->reservoir = pool;
+    lock_leave(&process->pools.lock, state);
+}
+
+void pools_remove(struct process *process, struct reservoir *pool)
+{
+    unlist(process, pool);
+    if (pool->device != RESERVOIR_NO_VRAM)
+        reservoir_drop(process, pool);
     imports_end(process, pool->handle);
     atomic_store_explicit(&pool->in_use, false, memory_order_release);
-    lock_leave(&process->pools.lock, state);
 }
 
 /* ------------------------------------------------------------ pointers */
@@ -144,9 +158,12 @@ static bool is_empty(struct process *process, const struct reservoir *pool)
 static gs_result destroy_now(struct process *process, struct reservoir *pool)
 {
     cuMemPoolDestroy_fn *destroy = DRIVER_REAL(cuMemPoolDestroy);
+    unlist(process, pool); /* before: the driver may hand out the same handle at once */
     gs_result result = destroy == NULL ? GS_NOT_INITIALIZED : destroy(object_of(pool));
     if (result == GS_SUCCESS)
         pools_remove(process, pool);
+    else
+        list_again(process, pool);
     return result;
 }
 

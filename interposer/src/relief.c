@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relief.h"
 
+#include "deferred.h"
 #include "graphs.h"
 #include "pools.h"
 #include "resolve.h"
@@ -15,6 +16,7 @@ static int exchange_capture_mode(int mode)
 static void trim(const struct config *config, struct process *process, uint32_t device)
 {
     int mode = exchange_capture_mode(GS_CAPTURE_MODE_RELAXED);
+    deferred_settle(process);
     pools_trim(config, process, device);
     graphs_trim(config, process, device);
     if (mode >= 0)
@@ -36,6 +38,7 @@ void relief_settle(const struct config *config, struct process *process, uint32_
 {
     if (atomic_load_explicit(&process->measures, memory_order_relaxed) == 0)
         return;
+    deferred_settle(process);
     pools_settle(config, process, device);
     graphs_settle(config, process, device);
 }

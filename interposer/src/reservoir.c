@@ -42,31 +42,66 @@ void reservoir_settle(const struct config *config, struct process *process, stru
         ledger_give_back(process, reservoir->device, reservoir->charged - level.reserved, reservoir->handle);
     else if (!ledger_hold(config, process, reservoir->device, level.reserved - reservoir->charged))
         return;
+    else if (level.reserved - reservoir->charged > reservoir->surprise)
+        reservoir->surprise = level.reserved - reservoir->charged;
     reservoir->charged = level.reserved;
     show(process, reservoir);
 }
 
-bool reservoir_foresee(const struct config *config, struct process *process, struct reservoir *reservoir,
-                       uint64_t bytes)
+/* What `bytes` need beyond what the driver has idle. */
+static uint64_t missing_for(const struct config *config, struct process *process, struct reservoir *reservoir,
+                            uint64_t bytes)
 {
     reservoir_settle(config, process, reservoir);
     struct reservoir_level level;
     if (!reservoir_measure(process, reservoir, &level))
         level = (struct reservoir_level){0, 0};
     uint64_t idle = level.reserved > level.used ? level.reserved - level.used : 0;
-    uint64_t missing = bytes > idle ? bytes - idle : 0;
-    if (missing > 0 && !relief_reserve(config, process, reservoir->device, missing))
+    return bytes > idle ? bytes - idle : 0;
+}
+
+static bool take(const struct config *config, struct process *process, struct reservoir *reservoir, uint64_t bytes,
+                 bool (*reserve)(const struct config *, struct process *, uint32_t, uint64_t))
+{
+    reservoir_settle(config, process, reservoir);
+    if (bytes == 0)
+        return true;
+    if (!reserve(config, process, reservoir->device, bytes))
         return false;
-    reservoir->charged += missing;
+    reservoir->charged += bytes;
+    show(process, reservoir);
     return true;
 }
 
-bool reservoir_cover(const struct config *config, struct process *process, struct reservoir *reservoir)
+bool reservoir_try(const struct config *config, struct process *process, struct reservoir *reservoir, uint64_t bytes)
+{
+    return take(config, process, reservoir, bytes, ledger_try);
+}
+
+bool reservoir_demand(const struct config *config, struct process *process, struct reservoir *reservoir, uint64_t bytes)
+{
+    return take(config, process, reservoir, bytes, relief_reserve);
+}
+
+bool reservoir_foresee(const struct config *config, struct process *process, struct reservoir *reservoir,
+                       uint64_t bytes)
+{
+    uint64_t missing = missing_for(config, process, reservoir, bytes);
+    if (missing > 0 && !relief_reserve(config, process, reservoir->device, missing))
+        return false;
+    reservoir->charged += missing;
+    reservoir->foreseen = missing;
+    if (missing > 0)
+        show(process, reservoir);
+    return true;
+}
+
+bool reservoir_cover(const struct config *config, struct process *process, struct reservoir *reservoir, bool succeeded)
 {
     struct reservoir_level level;
     bool covered = true;
-    if (!reservoir_measure(process, reservoir, &level))
-        level.reserved = reservoir->charged; /* then what was asked for is what it took */
+    if (!reservoir_measure(process, reservoir, &level)) /* then what was asked for is what it took */
+        level.reserved = reservoir->charged - (succeeded ? 0 : reservoir->foreseen);
     if (level.reserved < reservoir->charged)
         ledger_cancel(process, reservoir->device, reservoir->charged - level.reserved);
     else if (level.reserved > reservoir->charged)

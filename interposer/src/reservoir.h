@@ -24,12 +24,19 @@ bool reservoir_measure(const struct process *process, const struct reservoir *re
 /* Charge := what is reserved. What cannot be charged because the daemon is away is tried again next time. */
 void reservoir_settle(const struct config *config, struct process *process, struct reservoir *reservoir);
 
+/* Reserves `bytes` beyond what there is, whatever lies idle in it, which may be in pieces. Gives nothing up for it and
+ * denies nothing: false if it is not to be had just so. */
+bool reservoir_try(const struct config *config, struct process *process, struct reservoir *reservoir, uint64_t bytes);
+/* The same, for the last time: false is a denial. */
+bool reservoir_demand(const struct config *config, struct process *process, struct reservoir *reservoir, uint64_t bytes);
+
 /* Before a call that asks for `bytes`. False: denied. */
 bool reservoir_foresee(const struct config *config, struct process *process, struct reservoir *reservoir,
                        uint64_t bytes);
 
 /* After it: the rest goes back, or what was not foreseen is reserved as well. False: denied, and to be undone. */
-bool reservoir_cover(const struct config *config, struct process *process, struct reservoir *reservoir);
+bool reservoir_cover(const struct config *config, struct process *process, struct reservoir *reservoir,
+                     bool succeeded);
 
 /* There is nothing of it any more, or nobody who could say. */
 void reservoir_drop(struct process *process, struct reservoir *reservoir);

@@ -54,15 +54,23 @@ static void *find_in_libc(const char *name)
     return found;
 }
 
+/* Another library behind this one may wrap the function too: it is next, as if this one were not there. */
+static void *find_next(const char *name)
+{
+    dlsym_fn *libcs = (dlsym_fn *)find_in_libc("dlsym");
+    void *found = libcs == NULL ? NULL : libcs(RTLD_NEXT, name);
+    return found;
+}
+
 void resolve_libc(void)
 {
     if (atomic_load_explicit(&real_dladdr, memory_order_acquire) != NULL || base_dlvsym == NULL)
         return;
     int saved = errno;
     void *found;
-    if ((found = find_in_libc("dlsym")) != NULL)
+    if ((found = find_next("dlsym")) != NULL)
         atomic_store(&gpuslice_real_dlsym, (dlsym_fn *)found);
-    if ((found = find_in_libc("dlopen")) != NULL)
+    if ((found = find_next("dlopen")) != NULL)
         atomic_store(&gpuslice_real_dlopen, (dlopen_fn *)found);
     atomic_store(&real_dlclose, (dlclose_fn *)find_in_libc("dlclose"));
     atomic_store(&real_dladdr, (dladdr_fn *)find_in_libc("dladdr")); /* last: it says that the others are there */
@@ -86,11 +94,11 @@ static const char *const driver_names[DRIVER_FUNCTIONS] = {
 static _Atomic(void *) driver_functions[DRIVER_FUNCTIONS];
 
 /* Our own reference, kept for ever: after a dlclose by the program our pointers still point at something. */
-static void *library(_Atomic(void *) *handle, const char *name)
+static void *library(_Atomic(void *) *handle, const char *name, int flags)
 {
     void *known = atomic_load_explicit(handle, memory_order_acquire);
     if (known == NULL) {
-        known = atomic_load(&gpuslice_real_dlopen)(name, RTLD_LAZY | RTLD_NOLOAD);
+        known = atomic_load(&gpuslice_real_dlopen)(name, RTLD_LAZY | flags);
         if (known != NULL)
             atomic_store_explicit(handle, known, memory_order_release);
     }
@@ -108,7 +116,7 @@ void *resolve_driver(enum driver_function function)
     int saved = errno;
     resolve_libc();
     static _Atomic(void *) driver;
-    void *loaded = library(&driver, "libcuda.so.1");
+    void *loaded = library(&driver, "libcuda.so.1", RTLD_NOLOAD);
     known = resolve_symbol(loaded != NULL ? loaded : RTLD_NEXT, driver_names[function]);
     if (known != NULL || loaded != NULL)
         atomic_store_explicit(&driver_functions[function], known != NULL ? known : (void *)(uintptr_t)&absent,
@@ -217,18 +225,27 @@ void *resolve_beside(const void *address, const char *name)
 
 /* ------------------------------------------------------------ NVML */
 
+static _Atomic(void *) nvml;
+
 void *resolve_nvml(const char *name)
 {
-    static _Atomic(void *) nvml;
     void *found = remembered(&everybody, name);
     if (found != NULL)
         return found;
     int saved = errno;
     resolve_libc();
-    void *loaded = library(&nvml, "libnvidia-ml.so.1");
+    void *loaded = library(&nvml, "libnvidia-ml.so.1", RTLD_NOLOAD);
     found = resolve_symbol(loaded != NULL ? loaded : RTLD_NEXT, name);
     if (found != NULL)
         remember(&everybody, name, found);
     errno = saved;
     return found;
+}
+
+void resolve_load_nvml(void)
+{
+    int saved = errno;
+    resolve_libc();
+    library(&nvml, "libnvidia-ml.so.1", 0);
+    errno = saved;
 }

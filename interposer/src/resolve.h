@@ -32,6 +32,8 @@ void *resolve_runtime(const char *name, const void *hook, const void *caller);
 
 /* The function in the NVML that this program loaded; NULL while it has loaded none. */
 void *resolve_nvml(const char *name);
+/* Loads NVML where the program has not. */
+void resolve_load_nvml(void);
 #define NVML_REAL(name) ((name##_fn *)resolve_nvml(#name))
 
 /* The function `name` of the library that `address` lies in. */

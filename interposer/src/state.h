@@ -25,6 +25,7 @@ struct config {
     char socket_path[108]; /* as long as sun_path; empty: none was given, or it is too long */
     uint32_t wait_ms;      /* how long to wait for a daemon that is not there */
     bool too_long;         /* one of the above did not fit: everything is refused */
+    uint64_t count_context; /* bytes that a process's contexts count with on each device, or CONFIG_COUNT_MEASURED */
 };
 
 /* ------------------------------------------------------------ a lock that fork and SIGKILL cannot leave held */
@@ -115,6 +116,8 @@ struct reservoir {
     _Atomic uint32_t device; /* index; RESERVOIR_NO_VRAM: known, and not charged */
     uint64_t handle;  /* as in the table */
     uint64_t charged; /* what `used` contains of it */
+    uint64_t foreseen; /* of that, what was reserved for the call in progress */
+    uint64_t surprise; /* the most that it took beyond what was foreseen: how it rounds */
 };
 #define RESERVOIR_NO_VRAM UINT32_MAX
 
@@ -139,7 +142,7 @@ struct graphs {
     _Atomic uint32_t allocate; /* a graph of this process has an allocation node: until then no launch looks here */
     struct lock lock;          /* over the map */
     struct map executables;    /* those that allocate */
-    _Atomic uint32_t trims;    /* what was launched before a trim may have to take its memory again */
+    _Atomic uint64_t turns;    /* launches and trims: after one, other graphs may have to take their memory again */
     struct reservoir memory[GPUSLICE_MAX_DEVICES];
 };
 
@@ -158,8 +161,20 @@ struct physical_state {
 struct contexts {
     _Atomic uint32_t created; /* there is one: until then every allocation belongs to a primary one */
     struct lock lock;
+    struct lock primary_lock; /* held while references to primary ones come and go */
+    _Atomic uint32_t primary[GPUSLICE_MAX_DEVICES]; /* references to those that were seen */
     struct map known;
     struct map owners;        /* allocation → the context it goes with */
+    struct lock overhead_lock; /* overhead.c; held while the first context on a device is made */
+    uint64_t overhead[GPUSLICE_MAX_DEVICES]; /* the handle that it is charged under, or 0 */
+};
+
+/* ------------------------------------------------------------ frees that a stream has not reached (deferred.c) */
+
+struct deferred_frees {
+    struct lock lock;
+    struct map live;
+    uint64_t last;
 };
 
 /* ------------------------------------------------------------ memory of others (imports.c) */
@@ -195,6 +210,7 @@ struct process {
     struct graphs graphs;
     struct physical_state physical;
     struct contexts contexts;
+    struct deferred_frees deferred;
     struct imports imports;
 };
 

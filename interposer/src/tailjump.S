@@ -5,6 +5,20 @@
  * caller. A wrapper in C would make RTLD_NEXT relative to this library (two such wrappers recurse for ever) and would
  * lose the RUNPATH of the library that calls dlopen.
  */
+/* glibc's two versions of each, at one address. Without a version a program would find them as well, but not another
+ * library that looks for its next dlsym by dlvsym, as they do: it would go past us. */
+#if defined(__x86_64__)
+#define BASE_VERSION GLIBC_2.2.5
+#else
+#define BASE_VERSION GLIBC_2.17
+#endif
+#define TWICE(name)                                                                                                    \
+    .globl gpuslice_##name;                                                                                            \
+    .globl gpuslice_base_##name;                                                                                       \
+    .set gpuslice_base_##name, gpuslice_##name;                                                                        \
+    .symver gpuslice_##name, name@@GLIBC_2.34, remove;                                                                 \
+    .symver gpuslice_base_##name, name@BASE_VERSION, remove
+
 #if defined(__x86_64__)
 #ifdef __CET__
 #include <cet.h>
@@ -13,9 +27,9 @@
 #endif
 
     .text
-    .globl dlsym
-    .type dlsym, @function
-dlsym:
+    TWICE(dlsym)
+    .type gpuslice_dlsym, @function
+gpuslice_dlsym:
     .cfi_startproc
     _CET_ENDBR
     pushq %rdi
@@ -37,11 +51,11 @@ dlsym:
     jmp *gpuslice_real_dlsym(%rip)
 1:  ret
     .cfi_endproc
-    .size dlsym, . - dlsym
+    .size gpuslice_dlsym, . - gpuslice_dlsym
 
-    .globl dlopen
-    .type dlopen, @function
-dlopen:
+    TWICE(dlopen)
+    .type gpuslice_dlopen, @function
+gpuslice_dlopen:
     .cfi_startproc
     _CET_ENDBR
     pushq %rdi
@@ -53,14 +67,14 @@ dlopen:
     movl %eax, %esi
     jmp *gpuslice_real_dlopen(%rip)
     .cfi_endproc
-    .size dlopen, . - dlopen
+    .size gpuslice_dlopen, . - gpuslice_dlopen
 
 #elif defined(__aarch64__)
 
     .text
-    .globl dlsym
-    .type dlsym, %function
-dlsym:
+    TWICE(dlsym)
+    .type gpuslice_dlsym, %function
+gpuslice_dlsym:
     .cfi_startproc
     hint #34                        /* bti c */
     stp x29, x30, [sp, #-32]!
@@ -84,11 +98,11 @@ dlsym:
     ldr x16, [x16, :lo12:gpuslice_real_dlsym]
     br x16
     .cfi_endproc
-    .size dlsym, . - dlsym
+    .size gpuslice_dlsym, . - gpuslice_dlsym
 
-    .globl dlopen
-    .type dlopen, %function
-dlopen:
+    TWICE(dlopen)
+    .type gpuslice_dlopen, %function
+gpuslice_dlopen:
     .cfi_startproc
     hint #34                        /* bti c */
     stp x29, x30, [sp, #-32]!
@@ -109,7 +123,7 @@ dlopen:
     ldr x16, [x16, :lo12:gpuslice_real_dlopen]
     br x16
     .cfi_endproc
-    .size dlopen, . - dlopen
+    .size gpuslice_dlopen, . - gpuslice_dlopen
 
 #else
 #error "dlsym and dlopen are written for x86-64 and aarch64"

@@ -25,8 +25,19 @@ static void junkIsNoWait(void)
     }
 }
 
+static void theOverheadOfContextsIsASizeOrMeasured(void)
+{
+    static const char *const bad[] = {"", "x", "-1", "1K", " 5", "measure", "99999999999999999999", "36028797018963968"};
+    CHECK_EQUAL(config_parse_count_context("measured"), CONFIG_COUNT_MEASURED);
+    CHECK_EQUAL(config_parse_count_context("419430400"), 419430400);
+    CHECK_EQUAL(config_parse_count_context("36028797018963967"), GPUSLICE_MAX_BYTES);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK_EQUAL(config_parse_count_context(bad[i]), GPUSLICE_MAX_BYTES + 1); /* is refused */
+}
+
 void config_tests(void)
 {
+    RUN(theOverheadOfContextsIsASizeOrMeasured);
     RUN(waitsAreReadWithTheirUnits);
     RUN(junkIsNoWait);
 }

@@ -120,6 +120,92 @@ static void theLastReleaseOfAPrimaryContextIsAReset(void)
     CHECK_EQUAL(session_used(0), 0);
 }
 
+/* More threads allocate in the context while references come and go: nothing of theirs is credited, or lost. */
+static void retain_and_release(void *context, int index)
+{
+    (void)context;
+    gs_object primary;
+    for (int i = 0; i < 500; i++) {
+        gs_deviceptr address = 0;
+        driver_set_context(driver_primary_context(1));
+        if (index % 2 == 0) {
+            CHECK_EQUAL(cuDevicePrimaryCtxRetain(&primary, 1), GS_SUCCESS);
+            CHECK_EQUAL(cuDevicePrimaryCtxRelease_v2(1), GS_SUCCESS);
+        } else {
+            CHECK_EQUAL(cuMemAlloc_v2(&address, 4096), GS_SUCCESS);
+            CHECK_EQUAL(cuMemFree_v2(address), GS_SUCCESS);
+        }
+    }
+}
+
+static void referencesThatComeAndGoDisturbNobody(void)
+{
+    gs_object primary;
+    CHECK_EQUAL(cuDevicePrimaryCtxRetain(&primary, 1), GS_SUCCESS);
+    test_threads(4, retain_and_release, NULL);
+    CHECK_EQUAL(session_used(1), 0);
+    CHECK_BOOKS();
+}
+
+static void aContextIsCountedWithTheSizeThatWasAgreedOn(void)
+{
+    gs_object first = NULL, second = NULL, primary = NULL;
+    uint64_t bytes;
+    session_count_context(10 * MIB);
+    driver_overhead(10 * MIB);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQUAL(cuDevicePrimaryCtxRelease(1), GS_SUCCESS);
+    CHECK_EQUAL(cuDevicePrimaryCtxRetain(&primary, 1), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 10 * MIB);
+    CHECK_EQUAL(cuCtxCreate_v2(&first, 0, 1), GS_SUCCESS); /* one is as good as two */
+    CHECK_EQUAL(cuCtxCreate_v2(&second, 0, 1), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 10 * MIB);
+    CHECK_EQUAL(session_entries(GPUSLICE_KIND_CONTEXT, &bytes), 1);
+    CHECK_EQUAL(bytes, 10 * MIB);
+    CHECK_BOOKS();
+    CHECK_EQUAL(cuDevicePrimaryCtxRelease(1), GS_SUCCESS);
+    CHECK_EQUAL(cuCtxDestroy_v2(first), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 10 * MIB);
+    CHECK_EQUAL(cuCtxDestroy_v2(second), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 0);
+    CHECK_EQUAL(session_entries(GPUSLICE_KIND_CONTEXT, &bytes), 0);
+    driver_fail(DRIVER_cuCtxCreate, 700, 0);
+    CHECK_EQUAL(cuCtxCreate_v2(&first, 0, 1), 700);
+    CHECK_EQUAL(session_used(1), 0);
+    session_count_context(65 * MIB);
+    int calls = driver_calls(DRIVER_cuCtxCreate);
+    CHECK_EQUAL(cuCtxCreate_v2(&first, 0, 1), GS_OUT_OF_MEMORY);
+    CHECK_EQUAL(cuDevicePrimaryCtxRetain(&primary, 1), GS_OUT_OF_MEMORY);
+    CHECK_EQUAL(driver_calls(DRIVER_cuCtxCreate), calls);
+    CHECK_EQUAL(session_line(1)->denials, 2);
+    CHECK_EQUAL(cuDevicePrimaryCtxRetain(&primary, 7), GS_INVALID_VALUE);
+    session_count_context(0);
+}
+
+static void aContextIsCountedWithWhatTheDeviceLost(void)
+{
+    gs_object context = NULL;
+    session_count_context(CONFIG_COUNT_MEASURED);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQUAL(cuDevicePrimaryCtxRelease(1), GS_SUCCESS);
+    driver_overhead(30 * MIB);
+    CHECK_EQUAL(cuCtxCreate_v2(&context, 0, 1), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 30 * MIB);
+    CHECK_BOOKS();
+    CHECK_EQUAL(cuCtxDestroy_v2(context), GS_SUCCESS);
+    CHECK_EQUAL(session_used(1), 0);
+    driver_overhead(65 * MIB);
+    CHECK_EQUAL(cuCtxCreate_v2(&context, 0, 1), GS_OUT_OF_MEMORY); /* and is destroyed again */
+    CHECK_EQUAL(cuDevicePrimaryCtxRetain(&context, 1), GS_OUT_OF_MEMORY);
+    CHECK_BOOKS();
+    driver_overhead(0);
+    CHECK_EQUAL(cuCtxCreate_v2(&context, 0, 1), GS_SUCCESS); /* nothing to count */
+    CHECK_EQUAL(cuCtxDestroy_v2(context), GS_SUCCESS);
+    driver_lack_nvml();
+    CHECK_EQUAL(cuCtxCreate_v2(&context, 0, 1), GS_OUT_OF_MEMORY);
+    session_count_context(0);
+}
+
 static void churn(void *context, int index)
 {
     gs_object *contexts = context;
@@ -151,5 +237,8 @@ void context_tests(void)
     RUN_IN_SESSION(aContextLivesAsLongAsItIsAttached, 64 * MIB);
     RUN_IN_SESSION(aResetTakesWhatTheDevicesPrimaryContextHad, 64 * MIB);
     RUN_IN_SESSION(theLastReleaseOfAPrimaryContextIsAReset, 64 * MIB);
+    RUN_IN_SESSION(referencesThatComeAndGoDisturbNobody, 64 * MIB);
+    RUN_IN_SESSION(aContextIsCountedWithTheSizeThatWasAgreedOn, 64 * MIB);
+    RUN_IN_SESSION(aContextIsCountedWithWhatTheDeviceLost, 64 * MIB);
     RUN_IN_SESSION(eightThreadsInTwoContextsAreToldApart, 64 * MIB);
 }

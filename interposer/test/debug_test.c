@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "children.h"
 #include "debug.h"
 #include "test.h"
 
@@ -23,6 +24,12 @@ int debug_test_speak(const char *how)
     debug_notice("%s", "a notice");
     debug_line("%s", "a detail");
     return 0;
+}
+
+static void start_again(const char *how)
+{
+    const char *const arguments[] = {children_runner() == NULL ? "/proc/self/exe" : "test", how, NULL};
+    children_exec(arguments, (const char *const *)environ);
 }
 
 /* Starts this program with its stderr and stdout on one pipe or on two; returns what came out of the one for stderr, or
@@ -41,8 +48,7 @@ static void speak(const char *how, const char *level, bool stdout_apart, char *s
             unsetenv("GPUSLICE_DEBUG");
         else
             setenv("GPUSLICE_DEBUG", level, 1);
-        execl("/proc/self/exe", "test", how, (char *)NULL);
-        _exit(1);
+        start_again(how);
     }
     close(err[1]);
     close(out[1]);
@@ -95,8 +101,7 @@ static void aPipeThatNobodyReadsDoesNotEndTheProgram(void)
     if (child == 0) {
         dup2(broken[1], STDERR_FILENO);
         setenv("GPUSLICE_DEBUG", "1", 1);
-        execl("/proc/self/exe", "test", "--speak", (char *)NULL);
-        _exit(1);
+        start_again("--speak");
     }
     close(broken[1]);
     int status = -1;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "gpuslice_abi.h"
 
@@ -23,11 +24,11 @@ struct thing {
     uint64_t of;     /* the pool or the physical memory */
     gs_object context;
     int references, uses;
-    bool orphan;     /* unlisted memory that mappings keep */
+    bool orphan;     /* freed in a stream that has not got there */
 };
 
 struct pool {
-    bool live, destroyed, host;
+    bool live, destroyed, host, imported;
     int device;
     uint64_t reserved, used, lagging, threshold;
 };
@@ -37,7 +38,11 @@ struct graph {
     uint64_t bytes[8];
     int nodes;
     struct graph *child;
+    bool instantiated;
+    uint64_t needed; /* by the executable one */
 };
+
+static char primary[DEVICES], others[64];
 
 static struct {
     pthread_mutex_t lock;
@@ -45,11 +50,16 @@ static struct {
     uint64_t next;
     struct pool pools[32]; /* 0 and 1: the devices' default ones; 2: the host's */
     int current_pool[DEVICES];
-    uint64_t greed;
-    bool lag, capture;
+    _Atomic uint64_t greed;
+    _Atomic bool lag, capture;
     struct graph graphs[16];
     uint64_t graph_reserved[DEVICES], graph_used[DEVICES];
     bool primary_active[DEVICES];
+    uint32_t references[sizeof others]; /* to a context; 0: it is gone */
+    int primary_references[DEVICES], contexts[DEVICES];
+    uint64_t overhead;
+    bool no_nvml;
+    int events;
     gs_result fail[DRIVER_FUNCTIONS];
     int fail_after[DRIVER_FUNCTIONS];
     bool always[DRIVER_FUNCTIONS];
@@ -58,7 +68,6 @@ static struct {
 } the = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local gs_object current_context;
-static char primary[DEVICES], others[64];
 
 static void lock(void)
 {
@@ -90,7 +99,23 @@ static gs_result enter(enum driver_function function)
             return unlock(failure);              \
     } while (0)
 
-enum { NO_CONTEXT = 201, INVALID_HANDLE = 400 };
+enum { NO_CONTEXT = 201, INVALID_HANDLE = 400, CONTEXT_IS_DESTROYED = 709 };
+
+static bool is_context(gs_object context)
+{
+    return context == &primary[0] || context == &primary[1] ||
+           ((uintptr_t)context >= (uintptr_t)others && (uintptr_t)context < (uintptr_t)others + sizeof others);
+}
+
+static bool is_gone(gs_object context)
+{
+    return context != &primary[0] && context != &primary[1] && the.references[(char *)context - others] == 0;
+}
+
+static bool is_device(gs_device device)
+{
+    return device >= 0 && device < DEVICES;
+}
 
 static int context_device(gs_object context)
 {
@@ -127,6 +152,8 @@ static struct thing *add(enum what what, uint64_t bytes, int device)
 static uint64_t bytes_of(int device)
 {
     uint64_t sum = the.graph_reserved[device];
+    if (the.contexts[device] > 0)
+        sum += the.overhead;
     for (int i = 0; i < ANYTHING; i++) {
         const struct thing *thing = &the.things[i];
         if (thing->device == device && (thing->what == MEMORY || thing->what == PHYSICAL || thing->what == ARRAY))
@@ -153,8 +180,12 @@ void driver_reset(void)
     memset(the.lacking, 0, sizeof the.lacking);
     memset(the.graph_reserved, 0, sizeof the.graph_reserved);
     memset(the.graph_used, 0, sizeof the.graph_used);
+    memset(the.contexts, 0, sizeof the.contexts);
+    memset(the.references, 0, sizeof the.references);
     the.next = 0x100000;
-    the.greed = 0;
+    the.greed = the.overhead = 0;
+    the.no_nvml = false;
+    the.events = 0;
     the.lag = the.capture = false;
     driver_pitch = 512;
     for (int i = 0; i < 3; i++)
@@ -162,6 +193,7 @@ void driver_reset(void)
     for (int i = 0; i < DEVICES; i++) {
         the.current_pool[i] = i;
         the.primary_active[i] = true;
+        the.primary_references[i] = 2;
     }
     current_context = &primary[0];
     unlock(0);
@@ -187,6 +219,27 @@ void driver_fail_always(enum driver_function function, gs_result result)
 {
     driver_fail(function, result, 0);
     the.always[function] = result != GS_SUCCESS;
+}
+
+void driver_calm(void)
+{
+    lock();
+    memset(the.fail, 0, sizeof the.fail);
+    memset(the.always, 0, sizeof the.always);
+    unlock(0);
+}
+
+int driver_events(void)
+{
+    return the.events;
+}
+
+uint64_t driver_next_handle(uint64_t bytes)
+{
+    lock();
+    uint64_t next = the.next + bytes / 512 * 512 + 4096;
+    unlock(0);
+    return next;
 }
 
 int driver_calls(enum driver_function function)
@@ -215,6 +268,16 @@ gs_object driver_primary_context(int device)
 void driver_greed(uint64_t bytes)
 {
     the.greed = bytes;
+}
+
+void driver_overhead(uint64_t bytes)
+{
+    the.overhead = bytes;
+}
+
+void driver_lack_nvml(void)
+{
+    the.no_nvml = true;
 }
 
 void driver_lag(bool on)
@@ -294,6 +357,8 @@ static gs_result fake_cuCtxPopCurrent_v2(gs_object *context)
 /* A stream is the address of its device's primary context, plus something. */
 static gs_result fake_cuStreamGetCtx(gs_object stream, gs_object *context)
 {
+    if (!is_context(stream))
+        return INVALID_HANDLE;
     *context = stream;
     return GS_SUCCESS;
 }
@@ -304,8 +369,18 @@ static gs_result new_context(enum driver_function function, gs_object *context, 
     gs_result failure = enter(function);
     if (failure != GS_SUCCESS)
         return unlock(failure);
-    next = (next + DEVICES) % (int)(sizeof others - DEVICES);
+    if (context == NULL || !is_device(device))
+        return unlock(GS_INVALID_VALUE);
+    for (size_t tries = 0; tries < sizeof others / DEVICES; tries++) {
+        next = (next + DEVICES) % (int)(sizeof others - DEVICES);
+        if (the.references[next + device] == 0)
+            break;
+    }
+    if (the.references[next + device] != 0)
+        return unlock(GS_OUT_OF_MEMORY);
     *context = current_context = &others[next + device];
+    the.references[next + device] = 1;
+    the.contexts[device]++;
     return unlock(GS_SUCCESS);
 }
 
@@ -339,43 +414,76 @@ static void end_context(gs_object context)
 static gs_result fake_cuCtxDestroy(gs_object context)
 {
     ENTER(cuCtxDestroy);
+    if (!is_context(context) || context == &primary[0] || context == &primary[1] || is_gone(context))
+        return unlock(GS_INVALID_VALUE);
+    the.references[(char *)context - others] = 0;
     end_context(context);
+    if (the.contexts[context_device(context)] > 0)
+        the.contexts[context_device(context)]--;
     if (current_context == context)
         current_context = &primary[0];
     return unlock(GS_SUCCESS);
 }
 
+static bool is_primary(gs_object context)
+{
+    return context == &primary[0] || context == &primary[1];
+}
+
 static gs_result fake_cuCtxAttach(gs_object *context, unsigned int flags)
 {
     (void)flags;
+    lock();
+    if (context == NULL || current_context == NULL || is_primary(current_context) || is_gone(current_context))
+        return unlock(GS_INVALID_VALUE);
+    the.references[(char *)current_context - others]++;
     *context = current_context;
-    return GS_SUCCESS;
+    return unlock(GS_SUCCESS);
 }
-
-static bool detach_destroys;
 
 static gs_result fake_cuCtxDetach(gs_object context)
 {
-    detach_destroys = !detach_destroys;
-    return detach_destroys ? GS_SUCCESS : fake_cuCtxDestroy(context);
+    lock();
+    if (!is_context(context) || is_primary(context) || is_gone(context))
+        return unlock(GS_INVALID_VALUE);
+    bool last = the.references[(char *)context - others] == 1;
+    the.references[(char *)context - others] -= !last;
+    unlock(GS_SUCCESS);
+    return last ? fake_cuCtxDestroy(context) : GS_SUCCESS;
 }
 
 static gs_result fake_cuDevicePrimaryCtxReset(gs_device device)
 {
     ENTER(cuDevicePrimaryCtxReset);
-    if (device >= DEVICES)
+    if (!is_device(device))
         return unlock(GS_INVALID_VALUE);
     end_context(&primary[device]);
     return unlock(GS_SUCCESS);
 }
 
-/* Two references to begin with. */
+static gs_result fake_cuDevicePrimaryCtxRetain(gs_object *context, gs_device device)
+{
+    ENTER(cuDevicePrimaryCtxRetain);
+    if (context == NULL || !is_device(device))
+        return unlock(GS_INVALID_VALUE);
+    the.primary_references[device]++;
+    the.contexts[device] += !the.primary_active[device];
+    the.primary_active[device] = true;
+    *context = current_context = &primary[device];
+    return unlock(GS_SUCCESS);
+}
+
+/* Two references to begin with, by somebody who was not seen. */
 static gs_result fake_cuDevicePrimaryCtxRelease(gs_device device)
 {
     ENTER(cuDevicePrimaryCtxRelease);
-    if (the.calls[DRIVER_cuDevicePrimaryCtxRelease] == 2) {
+    if (!is_device(device) || the.primary_references[device] == 0)
+        return unlock(GS_INVALID_VALUE);
+    if (--the.primary_references[device] == 0) {
         end_context(&primary[device]);
         the.primary_active[device] = false;
+        if (the.contexts[device] > 0)
+            the.contexts[device]--;
     }
     return unlock(GS_SUCCESS);
 }
@@ -398,10 +506,14 @@ static gs_result take(enum driver_function function, enum what what, uint64_t *h
         return unlock(NO_CONTEXT);
     if (bytes == 0)
         return unlock(GS_INVALID_VALUE);
+    if (is_gone(current_context))
+        return unlock(CONTEXT_IS_DESTROYED);
     int device = context_device(current_context);
     if (bytes > CAPACITY || bytes_of(device) + bytes > CAPACITY)
         return unlock(GS_OUT_OF_MEMORY);
     struct thing *thing = add(what, bytes, device);
+    if (thing == NULL)
+        return unlock(GS_OUT_OF_MEMORY);
     thing->context = current_context;
     *handle = thing->handle;
     return unlock(GS_SUCCESS);
@@ -421,6 +533,8 @@ static gs_result fake_cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
 static gs_result fake_cuMemAlloc(gs_deviceptr_v1 *address, unsigned int bytes)
 {
     uint64_t handle = 0;
+    if (address == NULL)
+        return GS_INVALID_VALUE;
     gs_result result = take(DRIVER_cuMemAlloc, MEMORY, &handle, bytes);
     *address = (gs_deviceptr_v1)handle;
     return result;
@@ -430,6 +544,8 @@ static gs_result fake_cuMemAllocManaged(gs_deviceptr *address, size_t bytes, uns
 {
     (void)flags;
     uint64_t handle = 0;
+    if (address == NULL)
+        return GS_INVALID_VALUE;
     gs_result result = take(DRIVER_cuMemAllocManaged, MEMORY, &handle, bytes);
     *address = handle;
     return result;
@@ -439,9 +555,13 @@ static gs_result fake_cuMemAllocPitch_v2(gs_deviceptr *address, size_t *pitch, s
                                          unsigned int element)
 {
     (void)element;
-    uint64_t handle = 0;
+    uint64_t handle = 0, bytes;
+    if (address == NULL || pitch == NULL || width > CAPACITY)
+        return GS_INVALID_VALUE;
     *pitch = (width + driver_pitch - 1) / driver_pitch * driver_pitch;
-    gs_result result = take(DRIVER_cuMemAllocPitch_v2, MEMORY, &handle, *pitch * height);
+    if (__builtin_mul_overflow(*pitch, height, &bytes))
+        return GS_INVALID_VALUE;
+    gs_result result = take(DRIVER_cuMemAllocPitch_v2, MEMORY, &handle, bytes);
     *address = handle;
     return result;
 }
@@ -449,8 +569,10 @@ static gs_result fake_cuMemAllocPitch_v2(gs_deviceptr *address, size_t *pitch, s
 static gs_result fake_cuMemAllocPitch(gs_deviceptr_v1 *address, unsigned int *pitch, unsigned int width,
                                       unsigned int height, unsigned int element)
 {
-    gs_deviceptr wide;
-    size_t wide_pitch;
+    gs_deviceptr wide = 0;
+    size_t wide_pitch = 0;
+    if (address == NULL || pitch == NULL)
+        return GS_INVALID_VALUE;
     gs_result result = fake_cuMemAllocPitch_v2(&wide, &wide_pitch, width, height, element);
     *address = (gs_deviceptr_v1)wide;
     *pitch = (unsigned int)wide_pitch;
@@ -467,7 +589,8 @@ static gs_object object(int pool)
 static struct pool *pool_of(gs_object handle)
 {
     struct pool *pool = handle;
-    return pool >= the.pools && pool < the.pools + 32 && pool->live && !pool->destroyed ? pool : NULL;
+    uintptr_t offset = (uintptr_t)pool - (uintptr_t)the.pools;
+    return offset < sizeof the.pools && offset % sizeof *pool == 0 && pool->live && !pool->destroyed ? pool : NULL;
 }
 
 static void shrink(struct pool *pool, uint64_t keep)
@@ -483,12 +606,16 @@ static void shrink(struct pool *pool, uint64_t keep)
 
 static gs_result take_from(struct pool *pool, gs_deviceptr *address, uint64_t bytes)
 {
-    if (pool == NULL || pool->host != (pool->device < 0))
+    if (pool == NULL || pool->host != (pool->device < 0) || pool->imported || address == NULL || bytes == 0)
         return unlock(GS_INVALID_VALUE);
+    if (bytes > CAPACITY || (!pool->host && bytes_of(pool->device) + bytes > CAPACITY))
+        return unlock(GS_OUT_OF_MEMORY);
+    struct thing *thing = add(FROM_POOL, bytes, pool->device);
+    if (thing == NULL)
+        return unlock(GS_OUT_OF_MEMORY);
     pool->used += bytes;
     if (pool->reserved < pool->used + pool->lagging)
         pool->reserved = (pool->used + pool->lagging + DRIVER_CHUNK - 1) / DRIVER_CHUNK * DRIVER_CHUNK + the.greed;
-    struct thing *thing = add(FROM_POOL, bytes, pool->device);
     thing->of = (uintptr_t)pool;
     *address = thing->handle;
     return unlock(GS_SUCCESS);
@@ -504,9 +631,12 @@ static gs_result alloc_async(enum driver_function function, gs_deviceptr *addres
     if (address == NULL || bytes == 0)
         return unlock(GS_INVALID_VALUE);
     if (the.capture) {
-        *address = add(IMPORTED, bytes, 0)->handle; /* the graph's, not here yet */
-        return unlock(GS_SUCCESS);
+        struct thing *thing = add(IMPORTED, bytes, 0); /* the graph's, not here yet */
+        *address = thing == NULL ? 0 : thing->handle;
+        return unlock(thing == NULL ? GS_OUT_OF_MEMORY : GS_SUCCESS);
     }
+    if ((uintptr_t)stream > 2 && !is_context(stream))
+        return unlock(INVALID_HANDLE);
     int device = context_device((uintptr_t)stream > 2 ? stream : current_context);
     return take_from(&the.pools[the.current_pool[device]], address, bytes);
 }
@@ -535,7 +665,7 @@ static gs_result fake_cuMemAllocFromPoolAsync_ptsz(gs_deviceptr *address, size_t
     return take_from(pool_of(pool), address, bytes);
 }
 
-static gs_result give(enum driver_function function, uint64_t address)
+static gs_result give(enum driver_function function, uint64_t address, bool in_stream)
 {
     gs_result failure = enter(function);
     if (failure != GS_SUCCESS)
@@ -551,41 +681,94 @@ static gs_result give(enum driver_function function, uint64_t address)
     }
     if (thing == NULL)
         return unlock(GS_INVALID_VALUE);
-    thing->what = NOTHING;
+    if (the.lag && thing->what == MEMORY && in_stream)
+        thing->orphan = true;
+    else
+        thing->what = NOTHING;
     return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuMemFree_v2(gs_deviceptr address)
 {
-    return address == 0 ? GS_SUCCESS : give(DRIVER_cuMemFree_v2, address);
+    return address == 0 ? GS_SUCCESS : give(DRIVER_cuMemFree_v2, address, false);
 }
 
 static gs_result fake_cuMemFree(gs_deviceptr_v1 address)
 {
-    return give(DRIVER_cuMemFree, address);
+    return give(DRIVER_cuMemFree, address, false);
 }
 
 static gs_result fake_cuMemFreeAsync(gs_deviceptr address, gs_object stream)
 {
     (void)stream;
-    return give(DRIVER_cuMemFreeAsync, address);
+    return give(DRIVER_cuMemFreeAsync, address, true);
 }
 
 static gs_result fake_cuMemFreeAsync_ptsz(gs_deviceptr address, gs_object stream)
 {
     (void)stream;
-    return give(DRIVER_cuMemFreeAsync_ptsz, address);
+    return give(DRIVER_cuMemFreeAsync_ptsz, address, true);
+}
+
+static void catch_up(void)
+{
+    for (int i = 0; i < ANYTHING; i++) {
+        if (the.things[i].orphan)
+            the.things[i] = (struct thing){.what = NOTHING};
+    }
+    for (int i = 0; i < 32; i++) {
+        the.pools[i].lagging = 0;
+        if (the.pools[i].threshold == 0)
+            shrink(&the.pools[i], 0);
+    }
 }
 
 static gs_result fake_cuStreamSynchronize(gs_object stream)
 {
     (void)stream;
     ENTER(cuStreamSynchronize);
-    for (int i = 0; i < 32; i++) {
-        the.pools[i].lagging = 0;
-        if (the.pools[i].threshold == 0)
-            shrink(&the.pools[i], 0);
-    }
+    catch_up();
+    return unlock(GS_SUCCESS);
+}
+
+/* Events that are alive, to see that none is left. */
+static gs_result fake_cuEventCreate(gs_object *event, unsigned int flags)
+{
+    ENTER(cuEventCreate);
+    if (flags != GS_EVENT_DISABLE_TIMING)
+        return unlock(GS_INVALID_VALUE);
+    the.events++;
+    *event = &the.events;
+    return unlock(GS_SUCCESS);
+}
+
+static gs_result fake_cuEventDestroy_v2(gs_object event)
+{
+    ENTER(cuEventDestroy_v2);
+    if (event != &the.events || the.events == 0)
+        return unlock(INVALID_HANDLE);
+    the.events--;
+    return unlock(GS_SUCCESS);
+}
+
+static gs_result fake_cuEventRecord(gs_object event, gs_object stream)
+{
+    (void)stream;
+    ENTER(cuEventRecord);
+    return unlock(event == &the.events ? GS_SUCCESS : INVALID_HANDLE);
+}
+
+static gs_result fake_cuEventQuery(gs_object event)
+{
+    ENTER(cuEventQuery);
+    return unlock(event != &the.events || the.events == 0 ? INVALID_HANDLE : the.lag ? GS_NOT_READY : GS_SUCCESS);
+}
+
+static gs_result fake_cuEventSynchronize(gs_object event)
+{
+    (void)event;
+    ENTER(cuEventSynchronize);
+    catch_up();
     return unlock(GS_SUCCESS);
 }
 
@@ -599,13 +782,17 @@ static gs_result fake_cuStreamIsCapturing(gs_object stream, int *status)
 static gs_result fake_cuMemPoolCreate(gs_object *pool, const struct gs_pool_props *props)
 {
     ENTER(cuMemPoolCreate);
-    if (pool == NULL || props == NULL)
+    if (pool == NULL || props == NULL ||
+        (props->location.type == GS_LOCATION_DEVICE && !is_device(props->location.id)))
         return unlock(GS_INVALID_VALUE);
     for (int i = 3; i < 32; i++) {
         if (the.pools[i].live)
             continue;
-        bool host = props->location.type != GS_LOCATION_DEVICE;
-        the.pools[i] = (struct pool){.live = true, .host = host, .device = host ? -1 : props->location.id};
+        bool managed = props->type == GS_ALLOCATION_MANAGED && props->location.type == GS_LOCATION_NONE;
+        bool host = props->location.type != GS_LOCATION_DEVICE && !managed;
+        int current = current_context == NULL ? 0 : context_device(current_context);
+        the.pools[i] = (struct pool){
+            .live = true, .host = host, .device = host ? -1 : managed ? current : props->location.id};
         *pool = object(i);
         return unlock(GS_SUCCESS);
     }
@@ -676,6 +863,8 @@ static gs_result fake_cuDeviceSetMemPool(gs_device device, gs_object pool)
 static gs_result fake_cuMemGetDefaultMemPool(gs_object *pool, struct gs_location *location, int type)
 {
     (void)type;
+    if (pool == NULL || location == NULL || location->type == GS_LOCATION_NONE || (location->type == GS_LOCATION_DEVICE && !is_device(location->id)))
+        return GS_INVALID_VALUE;
     *pool = object(location->type == GS_LOCATION_DEVICE ? location->id : DEVICES);
     return GS_SUCCESS;
 }
@@ -696,10 +885,14 @@ static gs_result fake_cuMemCreate(gs_handle *handle, size_t bytes, const struct 
 {
     (void)flags;
     ENTER(cuMemCreate);
-    if (handle == NULL || prop == NULL || bytes == 0)
+    bool on_device = prop != NULL && prop->location.type == GS_LOCATION_DEVICE;
+    if (handle == NULL || prop == NULL || bytes == 0 || (on_device && !is_device(prop->location.id)))
         return unlock(GS_INVALID_VALUE);
-    struct thing *thing =
-        add(PHYSICAL, bytes, prop->location.type == GS_LOCATION_DEVICE ? prop->location.id : -1);
+    if (bytes > CAPACITY || (on_device && bytes_of(prop->location.id) + bytes > CAPACITY))
+        return unlock(GS_OUT_OF_MEMORY);
+    struct thing *thing = add(PHYSICAL, bytes, on_device ? prop->location.id : -1);
+    if (thing == NULL)
+        return unlock(GS_OUT_OF_MEMORY);
     thing->references = 1;
     *handle = thing->handle;
     return unlock(GS_SUCCESS);
@@ -739,15 +932,27 @@ static gs_result fake_cuMemRelease(gs_handle handle)
     return unlock(GS_SUCCESS);
 }
 
+static bool overlaps(uint64_t address, uint64_t bytes)
+{
+    for (int i = 0; i < ANYTHING; i++) {
+        const struct thing *thing = &the.things[i];
+        if (thing->what == MAPPING && address < thing->handle + thing->bytes && thing->handle < address + bytes)
+            return true;
+    }
+    return address + bytes < address;
+}
+
 static gs_result fake_cuMemMap(gs_deviceptr address, size_t bytes, size_t offset, gs_handle handle,
                                unsigned long long flags)
 {
     (void)flags, (void)offset;
     ENTER(cuMemMap);
     struct thing *memory = memory_of(handle);
-    if (memory == NULL || find(MAPPING, address) != NULL)
+    if (memory == NULL || address == 0 || bytes == 0 || overlaps(address, bytes))
         return unlock(GS_INVALID_VALUE);
     struct thing *mapping = add(MAPPING, bytes, -1);
+    if (mapping == NULL)
+        return unlock(GS_OUT_OF_MEMORY);
     mapping->handle = address;
     mapping->of = handle;
     memory->uses++;
@@ -757,10 +962,13 @@ static gs_result fake_cuMemMap(gs_deviceptr address, size_t bytes, size_t offset
 static gs_result fake_cuMemUnmap(gs_deviceptr address, size_t bytes)
 {
     ENTER(cuMemUnmap);
-    for (uint64_t end = address + bytes; address < end;) {
+    uint64_t end = address + bytes, at = address;
+    for (const struct thing *mapping; at < end && (mapping = find(MAPPING, at)) != NULL;)
+        at += mapping->bytes;
+    if (bytes == 0 || at != end) /* whole mappings, or nothing happens */
+        return unlock(GS_INVALID_VALUE);
+    while (address < end) {
         struct thing *mapping = find(MAPPING, address);
-        if (mapping == NULL)
-            return unlock(GS_INVALID_VALUE);
         struct thing *memory = memory_of(mapping->of);
         address += mapping->bytes;
         mapping->what = NOTHING;
@@ -773,6 +981,8 @@ static gs_result fake_cuMemUnmap(gs_deviceptr address, size_t bytes)
 static gs_result fake_cuMemRetainAllocationHandle(gs_handle *handle, void *address)
 {
     ENTER(cuMemRetainAllocationHandle);
+    if (handle == NULL)
+        return unlock(GS_INVALID_VALUE);
     for (int i = 0; i < ANYTHING; i++) {
         const struct thing *mapping = &the.things[i];
         if (mapping->what == MAPPING && (uintptr_t)address >= mapping->handle &&
@@ -790,6 +1000,15 @@ static gs_result fake_cuMemMapArrayAsync(struct gs_array_map *list, unsigned int
 {
     (void)stream;
     ENTER(cuMemMapArrayAsync);
+    for (unsigned int i = 0; i < count; i++) { /* all, or nothing happens */
+        const struct thing *array = list == NULL ? NULL : find(ARRAY, (uintptr_t)list[i].resource);
+        if (array == NULL || array->of != 0 || list[i].operation != GS_OPERATION_MAP || memory_of(list[i].handle) == NULL)
+            return unlock(GS_INVALID_VALUE);
+        for (unsigned int j = 0; j < i; j++) {
+            if (list[j].resource == list[i].resource)
+                return unlock(GS_INVALID_VALUE);
+        }
+    }
     for (unsigned int i = 0; i < count; i++) {
         struct thing *memory = memory_of(list[i].handle);
         struct thing *array = find(ARRAY, (uintptr_t)list[i].resource);
@@ -803,7 +1022,9 @@ static gs_result fake_cuMulticastCreate(gs_handle *handle, const void *prop)
 {
     (void)prop;
     ENTER(cuMulticastCreate);
-    struct thing *thing = add(MULTICAST, 0, -1);
+    struct thing *thing = handle == NULL ? NULL : add(MULTICAST, 0, -1);
+    if (thing == NULL)
+        return unlock(GS_INVALID_VALUE);
     thing->references = 1;
     *handle = thing->handle;
     return unlock(GS_SUCCESS);
@@ -815,6 +1036,8 @@ static gs_result fake_cuMulticastBindMem(gs_handle multicast, size_t offset, gs_
     (void)offset, (void)memory_offset, (void)bytes, (void)flags;
     ENTER(cuMulticastBindMem);
     struct thing *thing = find(PHYSICAL, memory);
+    if (thing == NULL || thing->of != 0 || find(MULTICAST, multicast) == NULL)
+        return unlock(GS_INVALID_VALUE);
     thing->of = multicast;
     thing->uses++;
     return unlock(GS_SUCCESS);
@@ -824,7 +1047,8 @@ static gs_result fake_cuMulticastBindAddr(gs_handle multicast, size_t offset, gs
                                           unsigned long long flags)
 {
     lock();
-    gs_handle memory = find(MAPPING, address)->of;
+    const struct thing *mapping = find(MAPPING, address);
+    gs_handle memory = mapping == NULL ? 0 : mapping->of;
     unlock(0);
     return fake_cuMulticastBindMem(multicast, offset, memory, 0, bytes, flags);
 }
@@ -851,19 +1075,24 @@ static gs_result new_array(enum driver_function function, gs_object *array, uint
                            uint64_t depth, unsigned int flags, unsigned int levels)
 {
     uint64_t bytes = 0, handle = 0;
+    bool nothing = flags & (GS_ARRAY_SPARSE | GS_ARRAY_DEFERRED);
+    if (array == NULL || (!nothing && (width > 1 << 20 || height > 1 << 20 || depth > 1 << 20)))
+        return GS_INVALID_VALUE;
     for (unsigned int level = 0; level < levels; level++) {
         bytes += 4 * (width > 0 ? width : 1) * (height > 0 ? height : 1) * (depth > 0 ? depth : 1);
         width /= 2;
         height /= 2;
         depth /= 2;
+        if (width == 0 && height == 0 && depth == 0)
+            break;
     }
-    bool nothing = flags & (GS_ARRAY_SPARSE | GS_ARRAY_DEFERRED);
     gs_result result = take(function, ARRAY, &handle, nothing ? 1 : bytes);
     if (result != GS_SUCCESS)
         return result;
     lock();
     struct thing *thing = find(ARRAY, handle);
-    thing->bytes = nothing ? 0 : bytes;
+    if (thing != NULL) /* else its context has ended meanwhile */
+        thing->bytes = nothing ? 0 : bytes;
     *array = (gs_object)(uintptr_t)handle;
     return unlock(GS_SUCCESS);
 }
@@ -882,17 +1111,20 @@ static gs_result fake_cuArrayCreate_v2(gs_object *array, const struct gs_array *
 
 static gs_result fake_cuArray3DCreate(gs_object *array, const struct gs_array3d_v1 *d)
 {
-    return new_array(DRIVER_cuArray3DCreate, array, d->width, d->height, d->depth, d->flags, 1);
+    return d == NULL ? GS_INVALID_VALUE
+                     : new_array(DRIVER_cuArray3DCreate, array, d->width, d->height, d->depth, d->flags, 1);
 }
 
 static gs_result fake_cuArray3DCreate_v2(gs_object *array, const struct gs_array3d *d)
 {
-    return new_array(DRIVER_cuArray3DCreate_v2, array, d->width, d->height, d->depth, d->flags, 1);
+    return d == NULL ? GS_INVALID_VALUE
+                     : new_array(DRIVER_cuArray3DCreate_v2, array, d->width, d->height, d->depth, d->flags, 1);
 }
 
 static gs_result fake_cuMipmappedArrayCreate(gs_object *array, const struct gs_array3d *d, unsigned int levels)
 {
-    return new_array(DRIVER_cuMipmappedArrayCreate, array, d->width, d->height, d->depth, d->flags, levels);
+    return d == NULL ? GS_INVALID_VALUE
+                     : new_array(DRIVER_cuMipmappedArrayCreate, array, d->width, d->height, d->depth, d->flags, levels);
 }
 
 static gs_result fake_cuArrayDestroy(gs_object array)
@@ -912,14 +1144,24 @@ static gs_result fake_cuArrayDestroy(gs_object array)
 
 /* ------------------------------------------------------------ graphs */
 
+static struct graph *graph_at(gs_object handle)
+{
+    uintptr_t offset = (uintptr_t)handle - (uintptr_t)the.graphs;
+    struct graph *graph = handle;
+    return offset < sizeof the.graphs && offset % sizeof *graph == 0 && graph->live ? graph : NULL;
+}
+
 static gs_result fake_cuGraphAddMemAllocNode(gs_object *node, gs_object graph, const gs_object *dependencies,
                                              size_t count, struct gs_alloc_node *params)
 {
     (void)dependencies, (void)count;
-    struct graph *to = graph;
+    struct graph *to = graph_at(graph);
+    lock();
+    if (node == NULL || to == NULL || params == NULL || to->nodes == 8)
+        return unlock(GS_INVALID_VALUE);
     to->bytes[to->nodes] = params->bytes;
     *node = &to->bytes[to->nodes++];
-    return GS_SUCCESS;
+    return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuGraphAddNode(gs_object *node, gs_object graph, const gs_object *dependencies, size_t count,
@@ -944,12 +1186,15 @@ static struct graph *graph_of_node(gs_object node)
 /* A node is the place of its bytes; the last one may be that of the child. */
 static gs_result fake_cuGraphGetNodes(gs_object handle, gs_object *nodes, size_t *count)
 {
-    struct graph *graph = handle;
+    struct graph *graph = graph_at(handle);
+    lock();
+    if (graph == NULL)
+        return unlock(GS_INVALID_VALUE);
     size_t all = (size_t)graph->nodes + (graph->child != NULL);
     for (size_t i = 0; nodes != NULL && i < *count && i < all; i++)
         nodes[i] = i < (size_t)graph->nodes ? (gs_object)&graph->bytes[i] : (gs_object)&graph->child;
-    *count = all;
-    return GS_SUCCESS;
+    *count = nodes != NULL && *count < all ? *count : all;
+    return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuGraphNodeGetType(gs_object node, int *type)
@@ -970,29 +1215,6 @@ static gs_result fake_cuGraphMemAllocNodeGetParams(gs_object node, struct gs_all
     return GS_SUCCESS;
 }
 
-/* An executable graph is its graph. */
-static gs_result fake_cuGraphInstantiate(gs_object *executable, gs_object graph, gs_object *node, char *log, size_t size)
-{
-    (void)node, (void)log, (void)size;
-    *executable = graph;
-    return GS_SUCCESS;
-}
-
-static gs_result fake_cuGraphInstantiateWithFlags(gs_object *executable, gs_object graph, unsigned long long flags)
-{
-    (void)flags;
-    *executable = graph;
-    return GS_SUCCESS;
-}
-
-static gs_result fake_cuGraphInstantiateWithParams(gs_object *executable, gs_object graph,
-                                                   struct gs_instantiate_params *params)
-{
-    (void)params;
-    *executable = graph;
-    return GS_SUCCESS;
-}
-
 static uint64_t needs(const struct graph *graph)
 {
     uint64_t sum = graph->child == NULL ? 0 : needs(graph->child);
@@ -1001,12 +1223,53 @@ static uint64_t needs(const struct graph *graph)
     return sum;
 }
 
+/* The executable graph is at the address after its graph's. */
+static gs_result instantiate(gs_object *executable, gs_object handle)
+{
+    struct graph *graph = graph_at(handle);
+    if (executable == NULL || graph == NULL)
+        return GS_INVALID_VALUE;
+    lock();
+    graph->instantiated = true;
+    graph->needed = needs(graph);
+    *executable = (char *)graph + 1;
+    return unlock(GS_SUCCESS);
+}
+
+static struct graph *executable_at(gs_object executable)
+{
+    struct graph *graph = graph_at((gs_object)((uintptr_t)executable - 1));
+    return graph != NULL && graph->instantiated ? graph : NULL;
+}
+
+static gs_result fake_cuGraphInstantiate(gs_object *executable, gs_object graph, gs_object *node, char *log, size_t size)
+{
+    (void)node, (void)log, (void)size;
+    return instantiate(executable, graph);
+}
+
+static gs_result fake_cuGraphInstantiateWithFlags(gs_object *executable, gs_object graph, unsigned long long flags)
+{
+    (void)flags;
+    return instantiate(executable, graph);
+}
+
+static gs_result fake_cuGraphInstantiateWithParams(gs_object *executable, gs_object graph,
+                                                   struct gs_instantiate_params *params)
+{
+    (void)params;
+    return instantiate(executable, graph);
+}
+
 /* Memory of earlier launches is used again. */
 static gs_result fake_cuGraphLaunch(gs_object executable, gs_object stream)
 {
     (void)stream;
     ENTER(cuGraphLaunch);
-    uint64_t needed = (needs(executable) + DRIVER_CHUNK - 1) / DRIVER_CHUNK * DRIVER_CHUNK;
+    const struct graph *graph = executable_at(executable);
+    if (graph == NULL)
+        return unlock(INVALID_HANDLE);
+    uint64_t needed = (graph->needed + DRIVER_CHUNK - 1) / DRIVER_CHUNK * DRIVER_CHUNK;
     if (the.graph_reserved[0] < needed)
         the.graph_reserved[0] = needed;
     return unlock(GS_SUCCESS);
@@ -1014,14 +1277,19 @@ static gs_result fake_cuGraphLaunch(gs_object executable, gs_object stream)
 
 static gs_result fake_cuGraphExecDestroy(gs_object executable)
 {
-    (void)executable;
     ENTER(cuGraphExecDestroy);
+    struct graph *graph = executable_at(executable);
+    if (graph == NULL)
+        return unlock(INVALID_HANDLE);
+    graph->instantiated = false;
     return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuDeviceGraphMemTrim(gs_device device)
 {
     ENTER(cuDeviceGraphMemTrim);
+    if (!is_device(device))
+        return unlock(GS_INVALID_VALUE);
     the.graph_reserved[device] = 0;
     return unlock(GS_SUCCESS);
 }
@@ -1041,8 +1309,9 @@ static gs_result fake_cuIpcOpenMemHandle(gs_deviceptr *address, struct gs_ipc_ha
     if (address == NULL || handle.bytes[0] != 'I' || handle.bytes[63] != 'C')
         return GS_INVALID_VALUE;
     lock();
-    *address = add(IMPORTED, MIB, 0)->handle;
-    return unlock(GS_SUCCESS);
+    struct thing *thing = add(IMPORTED, MIB, 0);
+    *address = thing == NULL ? 0 : thing->handle;
+    return unlock(thing == NULL ? GS_OUT_OF_MEMORY : GS_SUCCESS);
 }
 
 static gs_result end_import(uint64_t handle)
@@ -1059,14 +1328,31 @@ static gs_result fake_cuIpcCloseMemHandle(gs_deviceptr address)
     return end_import(address);
 }
 
+static gs_result fake_cuMemExportToShareableHandle(void *shareable, gs_handle handle, int type, unsigned long long flags)
+{
+    (void)flags;
+    ENTER(cuMemExportToShareableHandle);
+    if (shareable == NULL || type != GS_HANDLE_POSIX_FD || find(PHYSICAL, handle) == NULL)
+        return unlock(GS_INVALID_VALUE);
+    static int exported = -1; /* one for all: who fuzzes exports without end */
+    if (exported < 0)
+        exported = memfd_create("exported", MFD_CLOEXEC);
+    *(int *)shareable = exported;
+    return unlock(GS_SUCCESS);
+}
+
 /* A descriptor of 1000 + n is the handle n of this process. */
 static gs_result fake_cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int type)
 {
     (void)type;
     lock();
     struct thing *own = find(PHYSICAL, (uintptr_t)os_handle);
+    if (handle == NULL)
+        return unlock(GS_INVALID_VALUE);
     if (own == NULL) {
         own = add(MULTICAST, 0, -1); /* somebody else's memory */
+        if (own == NULL)
+            return unlock(GS_INVALID_VALUE);
         own->references = 0;
     }
     own->references++;
@@ -1079,23 +1365,29 @@ static gs_result fake_cuMemPoolImportFromShareableHandle(gs_object *pool, void *
 {
     (void)os_handle, (void)type, (void)flags;
     struct gs_pool_props props = {.location = {GS_LOCATION_DEVICE, 0}};
-    return fake_cuMemPoolCreate(pool, &props);
+    gs_result result = fake_cuMemPoolCreate(pool, &props);
+    if (result == GS_SUCCESS)
+        ((struct pool *)*pool)->imported = true; /* nothing new can be allocated from it */
+    return result;
 }
 
 static gs_result fake_cuMemPoolImportPointer(gs_deviceptr *address, gs_object pool, void *data)
 {
-    (void)pool, (void)data;
     lock();
-    struct thing *thing = add(MEMORY, 0, 0);
+    struct thing *thing = address == NULL || data == NULL || pool_of(pool) == NULL ? NULL : add(MEMORY, 0, 0);
+    if (thing == NULL)
+        return unlock(GS_INVALID_VALUE);
     *address = thing->handle;
     return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuImportExternalMemory(gs_object *memory, const struct gs_external_memory *descriptor)
 {
-    (void)descriptor;
     lock();
-    *memory = (gs_object)(uintptr_t)add(IMPORTED, MIB, 0)->handle;
+    struct thing *thing = memory == NULL || descriptor == NULL ? NULL : add(IMPORTED, MIB, 0);
+    if (thing == NULL)
+        return unlock(GS_INVALID_VALUE);
+    *memory = (gs_object)(uintptr_t)thing->handle;
     return unlock(GS_SUCCESS);
 }
 
@@ -1119,13 +1411,15 @@ static gs_result fake_cuMemGetInfo_v2(size_t *free_bytes, size_t *total_bytes)
 
 static gs_result fake_cuMemGetInfo(unsigned int *free_bytes, unsigned int *total_bytes)
 {
+    if (free_bytes == NULL || total_bytes == NULL)
+        return GS_INVALID_VALUE;
     *free_bytes = *total_bytes = UINT32_MAX;
     return GS_SUCCESS;
 }
 
 static gs_result fake_cuDeviceTotalMem_v2(size_t *bytes, gs_device device)
 {
-    if (bytes == NULL || device >= DEVICES)
+    if (bytes == NULL || !is_device(device))
         return GS_INVALID_VALUE;
     *bytes = CAPACITY;
     return GS_SUCCESS;
@@ -1133,7 +1427,8 @@ static gs_result fake_cuDeviceTotalMem_v2(size_t *bytes, gs_device device)
 
 static gs_result fake_cuDeviceTotalMem(unsigned int *bytes, gs_device device)
 {
-    (void)device;
+    if (bytes == NULL || !is_device(device))
+        return GS_INVALID_VALUE;
     *bytes = UINT32_MAX;
     return GS_SUCCESS;
 }
@@ -1147,7 +1442,7 @@ static gs_result fake_nvmlDeviceGetUUID(gs_object device, char *uuid, unsigned i
 {
     static const char *const texts[] = {"GPU-01010101-0101-0101-0101-010101010101",
                                         "GPU-02020202-0202-0202-0202-020202020202"};
-    if (device == NULL) /* a device that CUDA does not show */
+    if (!is_context(device)) /* a device that CUDA does not show */
         return strlen("GPU-ffffffff-ffff-ffff-ffff-ffffffffffff") < length
                    ? (strcpy(uuid, "GPU-ffffffff-ffff-ffff-ffff-ffffffffffff"), GS_SUCCESS)
                    : GS_INVALID_VALUE;
@@ -1155,16 +1450,39 @@ static gs_result fake_nvmlDeviceGetUUID(gs_object device, char *uuid, unsigned i
     return GS_SUCCESS;
 }
 
+/* 7 MiB are the driver's own. */
 static gs_result fake_nvmlDeviceGetMemoryInfo(gs_object device, struct gs_nvml_memory *memory)
 {
-    (void)device;
-    *memory = (struct gs_nvml_memory){.total = CAPACITY, .free = CAPACITY - 7 * MIB, .used = 7 * MIB};
+    if (memory == NULL)
+        return GS_INVALID_VALUE;
+    uint64_t used = 7 * MIB + (!is_context(device) ? 0 : driver_bytes(context_device(device)));
+    *memory = (struct gs_nvml_memory){.total = CAPACITY, .free = CAPACITY - used, .used = used};
     return GS_SUCCESS;
+}
+
+static gs_result fake_nvmlInit_v2(void)
+{
+    return GS_SUCCESS;
+}
+
+static gs_result fake_nvmlDeviceGetHandleByUUID(const char *uuid, gs_object *device)
+{
+    for (int i = 0; i < DEVICES; i++) {
+        char text[64];
+        fake_nvmlDeviceGetUUID(&primary[i], text, sizeof text);
+        if (strcmp(text, uuid) == 0) {
+            *device = &primary[i];
+            return GS_SUCCESS;
+        }
+    }
+    return GS_NOT_FOUND;
 }
 
 static gs_result fake_nvmlDeviceGetMemoryInfo_v2(gs_object device, struct gs_nvml_memory_v2 *memory)
 {
     (void)device;
+    if (memory == NULL)
+        return GS_INVALID_VALUE;
     memory->total = CAPACITY;
     memory->reserved = MIB;
     memory->free = CAPACITY - 7 * MIB;
@@ -1182,16 +1500,17 @@ static void *const functions[DRIVER_FUNCTIONS] = {
     SAME(cuCtxCreate_v2, cuCtxCreate), OWN(cuCtxCreate_v3), OWN(cuCtxCreate_v4), SAME(cuGLCtxCreate, cuCtxCreate),
     SAME(cuGLCtxCreate_v2, cuCtxCreate), OWN(cuCtxDestroy), SAME(cuCtxDestroy_v2, cuCtxDestroy), OWN(cuCtxAttach),
     OWN(cuCtxDetach), OWN(cuDevicePrimaryCtxReset), SAME(cuDevicePrimaryCtxReset_v2, cuDevicePrimaryCtxReset),
-    OWN(cuDevicePrimaryCtxRelease), SAME(cuDevicePrimaryCtxRelease_v2, cuDevicePrimaryCtxRelease),
+    OWN(cuDevicePrimaryCtxRetain), OWN(cuDevicePrimaryCtxRelease), SAME(cuDevicePrimaryCtxRelease_v2, cuDevicePrimaryCtxRelease),
     OWN(cuDevicePrimaryCtxGetState), OWN(cuMemAlloc), OWN(cuMemAlloc_v2), OWN(cuMemAllocManaged), OWN(cuMemAllocPitch),
     OWN(cuMemAllocPitch_v2), OWN(cuMemFree), OWN(cuMemFree_v2), OWN(cuMemAllocAsync), OWN(cuMemAllocAsync_ptsz),
     OWN(cuMemAllocFromPoolAsync), OWN(cuMemAllocFromPoolAsync_ptsz), OWN(cuMemFreeAsync), OWN(cuMemFreeAsync_ptsz),
-    OWN(cuStreamSynchronize), SAME(cuStreamSynchronize_ptsz, cuStreamSynchronize), OWN(cuStreamIsCapturing),
+    OWN(cuEventCreate), OWN(cuEventDestroy_v2), OWN(cuEventRecord), SAME(cuEventRecord_ptsz, cuEventRecord),
+    OWN(cuEventQuery), OWN(cuEventSynchronize), OWN(cuStreamSynchronize), SAME(cuStreamSynchronize_ptsz, cuStreamSynchronize), OWN(cuStreamIsCapturing),
     SAME(cuStreamIsCapturing_ptsz, cuStreamIsCapturing), OWN(cuMemPoolCreate), OWN(cuMemPoolDestroy),
     OWN(cuMemPoolTrimTo), OWN(cuMemPoolGetAttribute), OWN(cuMemPoolSetAttribute), OWN(cuDeviceGetMemPool),
     OWN(cuDeviceGetDefaultMemPool), OWN(cuDeviceSetMemPool), OWN(cuMemGetDefaultMemPool),
     SAME(cuMemGetMemPool, cuMemGetDefaultMemPool), OWN(cuThreadExchangeStreamCaptureMode), OWN(cuMemCreate),
-    OWN(cuMemRelease), OWN(cuMemMap), OWN(cuMemUnmap), OWN(cuMemRetainAllocationHandle), OWN(cuMemMapArrayAsync),
+    OWN(cuMemRelease), OWN(cuMemMap), OWN(cuMemUnmap), OWN(cuMemRetainAllocationHandle), OWN(cuMemExportToShareableHandle), OWN(cuMemMapArrayAsync),
     SAME(cuMemMapArrayAsync_ptsz, cuMemMapArrayAsync), OWN(cuMulticastCreate), OWN(cuMulticastBindMem),
     OWN(cuMulticastBindAddr), OWN(cuMulticastUnbind), OWN(cuArrayCreate), OWN(cuArrayCreate_v2), OWN(cuArray3DCreate),
     OWN(cuArray3DCreate_v2), OWN(cuMipmappedArrayCreate), OWN(cuArrayDestroy),
@@ -1213,10 +1532,25 @@ void *resolve_driver(enum driver_function function)
     return the.lacking[function] ? NULL : functions[function];
 }
 
+void resolve_load_nvml(void)
+{
+}
+
 void *resolve_nvml(const char *name)
 {
-    if (strcmp(name, "nvmlDeviceGetUUID") == 0)
-        return (void *)fake_nvmlDeviceGetUUID;
-    return strcmp(name, "nvmlDeviceGetMemoryInfo") == 0 ? (void *)fake_nvmlDeviceGetMemoryInfo
-                                                        : (void *)fake_nvmlDeviceGetMemoryInfo_v2;
+    static const struct {
+        const char *name;
+        void *function;
+    } known[] = {
+        {"nvmlInit_v2", (void *)fake_nvmlInit_v2},
+        {"nvmlDeviceGetHandleByUUID", (void *)fake_nvmlDeviceGetHandleByUUID},
+        {"nvmlDeviceGetUUID", (void *)fake_nvmlDeviceGetUUID},
+        {"nvmlDeviceGetMemoryInfo", (void *)fake_nvmlDeviceGetMemoryInfo},
+        {"nvmlDeviceGetMemoryInfo_v2", (void *)fake_nvmlDeviceGetMemoryInfo_v2},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known && !the.no_nvml; i++) {
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].function;
+    }
+    return NULL;
 }

@@ -27,6 +27,8 @@ uint64_t driver_bytes(int device);
 void driver_fail(enum driver_function function, gs_result result, int after);
 /* All of them do, until this is called with GS_SUCCESS. */
 void driver_fail_always(enum driver_function function, gs_result result);
+/* No function fails any more. */
+void driver_calm(void);
 /* How often it was called. */
 int driver_calls(enum driver_function function);
 /* As if the driver were too old to have it. */
@@ -40,11 +42,20 @@ gs_object driver_primary_context(int device);
 void driver_greed(uint64_t bytes);
 /* Freed memory counts as used, and is not let go of by a trim, until a stream is synchronized. */
 void driver_lag(bool on);
+/* Events that were created and not destroyed. */
+int driver_events(void);
+/* What the next allocation of so many bytes will be called. */
+uint64_t driver_next_handle(uint64_t bytes);
 /* Every stream is being captured. */
 void driver_capture(bool on);
 
 /* A graph with allocation nodes of these bytes on device 0; `child` is one with such nodes, or NULL. */
 gs_object driver_graph(const uint64_t *bytes, int nodes, gs_object child);
+
+/* The first context of a process on a device takes this much from now on. */
+void driver_overhead(uint64_t bytes);
+/* As if NVML were not installed. */
+void driver_lack_nvml(void);
 
 /* NVML's handle of a device, and what it says is taken there. */
 gs_object driver_nvml(int device);

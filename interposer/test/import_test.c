@@ -56,6 +56,24 @@ static void anImportOfOnesOwnMemoryIsAReferenceToIt(void)
     CHECK_EQUAL(session_used(0), 0);
 }
 
+static void anotherHandleForOnesOwnMemoryHoldsIt(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle handle, stranger, another;
+    int exported = -1;
+    CHECK_EQUAL(cuMemCreate(&stranger, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemCreate(&handle, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemExportToShareableHandle(&exported, handle, GS_HANDLE_POSIX_FD, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemImportFromShareableHandle(&another, (void *)(intptr_t)exported, GS_HANDLE_POSIX_FD), GS_SUCCESS);
+    CHECK(another != handle);
+    CHECK_EQUAL(cuMemRelease(stranger), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(handle), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(another), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
 static void theKeyOfAnImportIsThatOfItsExport(void)
 {
     struct process *process = process_get();
@@ -86,5 +104,6 @@ void import_tests(void)
 {
     RUN_IN_SESSION(importedMemoryIsNeitherChargedNorCredited, 64 * MIB);
     RUN_IN_SESSION(anImportOfOnesOwnMemoryIsAReferenceToIt, 64 * MIB);
+    RUN_IN_SESSION(anotherHandleForOnesOwnMemoryHoldsIt, 64 * MIB);
     RUN_IN_SESSION(theKeyOfAnImportIsThatOfItsExport, 64 * MIB);
 }

@@ -158,6 +158,8 @@ static void eightThreadsKeepTheBooksRight(void)
 /* Nothing of the parent's is the child's: neither its page nor its private tables. */
 static void aChildOwnsNothing(void)
 {
+    if (test_skip_emulated("does not wipe memory on fork"))
+        return;
     gs_deviceptr address, async;
     CHECK_EQUAL(cuMemAlloc_v2(&address, MIB), GS_SUCCESS);
     CHECK_EQUAL(cuMemAllocAsync(&async, MIB, NULL), GS_SUCCESS);

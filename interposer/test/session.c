@@ -14,6 +14,8 @@ static struct gpuslice_page_header *page;
 static int memfd;
 static uint64_t the_limit;
 static _Atomic int asked, denied, held;
+static _Atomic bool strict, comes_back;
+static _Atomic uint64_t granted, freed;
 
 struct gpuslice_page_device *session_line(uint32_t device)
 {
@@ -38,7 +40,8 @@ static void decide(int connection, const struct request *request)
         return;
     }
     held += is_held;
-    uint64_t gate = needed > the_limit ? GPUSLICE_GATED : 0;
+    granted += charge->bytes;
+    uint64_t gate = needed > the_limit || strict ? GPUSLICE_GATED : 0;
     if (needed > (line->charge & GPUSLICE_CHARGE_MASK))
         __atomic_store_n(&line->charge, needed | gate, __ATOMIC_SEQ_CST);
     daemon_grant(connection, request, needed);
@@ -52,19 +55,65 @@ static void answer(int connection, const struct request *request)
     daemon_send(connection, GPUSLICE_STATUS, request->frame.seq, &status, sizeof status);
 }
 
-/* Lives until the shim closes the connection; a shim that never comes ends it through the listener. */
+/* Lives until the shim closes the connection for good. */
 static void serve(struct daemon *daemon, void *context)
 {
     (void)context;
     struct request request;
-    int connection = daemon_join(daemon, 0, memfd);
-    while (daemon_read(connection, &request)) {
-        if (request.frame.type == GPUSLICE_CHARGE)
-            decide(connection, &request);
-        else
-            answer(connection, &request);
-    }
-    close(connection);
+    do {
+        comes_back = false;
+        int connection = daemon_accept(daemon);
+        if (!CHECK(daemon_read(connection, &request) && request.frame.type == GPUSLICE_HELLO))
+            return;
+        daemon_welcome(connection, &request, strict ? GPUSLICE_FLAG_STRICT : 0, memfd);
+        while (daemon_read(connection, &request)) {
+            if (request.frame.type == GPUSLICE_CHARGE)
+                decide(connection, &request);
+            else if (request.frame.type == GPUSLICE_FREED)
+                freed += request.as.freed.bytes;
+            else
+                answer(connection, &request);
+        }
+        close(connection);
+    } while (comes_back);
+}
+
+void session_be_strict(void)
+{
+    strict = true;
+    for (uint32_t device = 0; device < 2; device++)
+        __atomic_store_n(&session_line(device)->charge, GPUSLICE_GATED, __ATOMIC_SEQ_CST);
+}
+
+uint64_t session_granted(void)
+{
+    return granted;
+}
+
+uint64_t session_freed(void)
+{
+    size_t free_bytes;
+    cuMemGetInfo_v2(&free_bytes, NULL); /* the answer comes when the frames before it have been read */
+    return freed;
+}
+
+static struct config *config(void)
+{
+    return (struct config *)(uintptr_t)config_get();
+}
+
+void session_lose_daemon(void)
+{
+    comes_back = true;
+    config()->wait_ms = 1;
+    config()->socket_path[1] = '\0';
+    descriptor_close(&process_get()->connection.socket);
+}
+
+void session_find_daemon(void)
+{
+    *config() = session.config;
+    process_get()->connection.down = false; /* no need to wait for a probe */
 }
 
 static void forget_everything(struct process *process)
@@ -82,24 +131,36 @@ void session_begin(uint64_t limit)
 {
     setenv("GPUSLICE_SESSION", "0123456789abcdef", 1);
     daemon_prepare(&session);
-    *(struct config *)(uintptr_t)config_get() = session.config;
+    *config() = session.config;
     the_limit = limit;
     asked = denied = held = 0;
+    granted = freed = 0;
+    strict = comes_back = false;
     memfd = test_page_create(2, 1);
     page = test_page_map(memfd);
     driver_reset();
     daemon_start(&session, serve, NULL);
 }
 
-void session_end(void)
+static void come_at_least_once(void)
 {
-    struct process *process = process_get();
     /* Somebody has to come, or the daemon waits for ten seconds. */
     size_t free_bytes;
     driver_set_context(driver_primary_context(0));
     cuMemGetInfo_v2(&free_bytes, NULL);
+}
+
+void session_end(void)
+{
+    come_at_least_once();
     CHECK_BOOKS();
-    forget_everything(process);
+    session_close();
+}
+
+void session_close(void)
+{
+    come_at_least_once();
+    forget_everything(process_get());
     daemon_finish(&session);
     test_page_unmap(page);
     close(memfd);
@@ -114,6 +175,11 @@ void session_run(const char *name, void (*test)(void), uint64_t limit)
     body();
     session_end();
     test_end(name);
+}
+
+void session_count_context(uint64_t bytes)
+{
+    config()->count_context = bytes;
 }
 
 struct session_counts session_counts(void)

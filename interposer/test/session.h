@@ -14,10 +14,25 @@
 void session_begin(uint64_t limit);
 /* Checks that the books were closed with what the driver still holds. */
 void session_end(void);
+/* The same without a look at the books. */
+void session_close(void);
 
 /* RUN with a session around the test. */
 #define RUN_IN_SESSION(test, limit) session_run(#test, test, limit)
 void session_run(const char *name, void (*test)(void), uint64_t limit);
+
+/* As GPUSLICE_COUNT_CONTEXT would say. */
+void session_count_context(uint64_t bytes);
+
+/* Every allocation is decided and every free heard of; before anything is allocated. */
+void session_be_strict(void);
+/* Bytes that were granted, and that were reported as freed. */
+uint64_t session_granted(void);
+uint64_t session_freed(void);
+
+/* The daemon ends the connection and cannot be found; and is back. */
+void session_lose_daemon(void);
+void session_find_daemon(void);
 
 uint64_t session_used(uint32_t device);
 struct gpuslice_page_device *session_line(uint32_t device);

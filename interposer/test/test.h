@@ -26,6 +26,10 @@ void test_run(const char *name, void (*test)(void));
 void test_begin(void);
 void test_end(const char *name);
 bool test_was_run(const char *name);
+/* Whether the test that runs is to be left out, which is then said: an emulator cannot do what it is about. */
+bool test_skip_emulated(const char *why);
+/* Prints the closing line; the exit status. */
+int test_summary(void);
 
 uint64_t test_now_ms(void);
 
@@ -52,6 +56,8 @@ int debug_test_speak(const char *how);
 void golden_tests(void);
 void abi_tests(void);
 void process_tests(void);
+void exec_tests(void);
+void lookup_tests(void);
 void transport_tests(void);
 void map_tests(void);
 void linear_tests(void);
@@ -61,6 +67,7 @@ void array_tests(void);
 void graph_tests(void);
 void context_tests(void);
 void import_tests(void);
+void adversity_tests(void);
 void info_tests(void);
 void coverage_tests(void);
 /* docs/coverage.md */
