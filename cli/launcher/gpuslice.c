@@ -122,7 +122,7 @@ static bool usable(const char *home)
     return home && home[0] && java_version(home) >= OLDEST_JAVA;
 }
 
-/* What the build found; NULL where the file is not there. */
+/* What the build found, or brought along: then it is relative to the tree. NULL where the file is not there. */
 static char *built_with(const char *home)
 {
     char *path = text("%s/lib/java-home", home);
@@ -131,9 +131,12 @@ static char *built_with(const char *home)
     if (!file)
         return NULL;
     char line[PATH_MAX];
-    char *java_home = fgets(line, sizeof line, file) ? text("%.*s", (int)strcspn(line, "\n"), line) : NULL;
+    bool said = fgets(line, sizeof line, file) != NULL;
     fclose(file);
-    return java_home;
+    if (!said)
+        return NULL;
+    line[strcspn(line, "\n")] = '\0';
+    return line[0] == '/' ? text("%s", line) : text("%s/%s", home, line);
 }
 
 /* Home of the first java on the PATH; NULL where there is none. */

@@ -175,7 +175,7 @@ final class Children {
                 entry.uid(),
                 entry.limit(),
                 entry.limits(),
-                entry.tokens(),
+                Set.copyOf(entry.tokens()),
                 entry.flags(),
                 entry.leader(),
                 entry.created(),

@@ -100,6 +100,7 @@ final class Ending {
         boolean ends = !scope.terms().has(Abi.FLAG_KEEP)
                 && (!scope.terms().has(Abi.FLAG_NO_LEADER) || scope.terms().expired());
         if (books.ledger().members().isEmpty()
+                && books.ledger().remains().isEmpty()
                 && scope.vigil().isOver()
                 && (ends || scope.vigil().isRemoving())) {
             scan(scan);
@@ -145,7 +146,7 @@ final class Ending {
     private ReplyEffect<SessionEvent, Books> close(Books books) {
         Change change = Decisions.close(books.ledger(), scope.pages());
         List<SessionEvent> events = SessionScope.booked(change);
-        return scope.persist(events)
+        return scope.persist(events, reason -> scope.vigil().notEnded(Journaling.notRecorded(reason)))
                 .thenRun(after -> {
                     scope.pages().write(change.writes());
                     scope.chronicle().recorded(books, events);

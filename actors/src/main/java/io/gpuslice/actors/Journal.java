@@ -5,6 +5,7 @@ import java.time.Duration;
 import org.apache.pekko.actor.typed.BackoffSupervisorStrategy;
 import org.apache.pekko.actor.typed.SupervisorStrategy;
 import org.apache.pekko.persistence.typed.javadsl.RetentionCriteria;
+import org.slf4j.event.Level;
 
 /**
  * Where an actor keeps its events.
@@ -38,9 +39,10 @@ public record Journal(String journalPlugin, String snapshotPlugin, int snapshotE
         return RetentionCriteria.snapshotEvery(snapshotEvery, SNAPSHOTS_KEPT).withDeleteEventsOnSnapshot();
     }
 
-    /** How an actor comes back after its journal, or its own code, has failed. */
+    /** How an actor comes back after its journal, or its own code, has failed; {@link JournalFailures} has said why. */
     static BackoffSupervisorStrategy backoff() {
         return SupervisorStrategy.restartWithBackoff(FIRST_RETRY, LAST_RETRY, JITTER)
+                .withLogLevel(Level.DEBUG)
                 .withStashCapacity(Backlog.BOUND);
     }
 }

@@ -6,9 +6,10 @@ import org.apache.pekko.actor.typed.BehaviorInterceptor;
 import org.apache.pekko.actor.typed.TypedActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.persistence.JournalProtocol;
+import org.apache.pekko.persistence.typed.internal.JournalFailureException;
 
 /**
- * Remembers why the journal could not write. An event-sourced behaviour whose write failed is restarted without being
+ * Remembers why the journal could not write, and says it. An event-sourced behaviour whose write failed is restarted without being
  * told why; whoever waits for its answer shall know.
  */
 final class JournalFailures extends BehaviorInterceptor<Object, Object> {
@@ -38,7 +39,16 @@ final class JournalFailures extends BehaviorInterceptor<Object, Object> {
             case JournalProtocol.WriteMessageRejected rejected -> last = reason(rejected.cause());
             default -> {}
         }
-        return target.apply(context, message);
+        try {
+            return target.apply(context, message);
+        } catch (JournalFailureException e) {
+            // A full disk fails again and again: where it was thrown tells nobody anything.
+            context.asJava().getLog().warn("the journal failed: {}; the next try is soon", last);
+            throw e;
+        } catch (RuntimeException e) {
+            context.asJava().getLog().error("a defect; it starts again from its journal", e);
+            throw e;
+        }
     }
 
     private static String reason(Throwable cause) {

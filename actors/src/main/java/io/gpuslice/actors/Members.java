@@ -25,11 +25,15 @@ final class Members {
     private final SessionScope scope;
     private final Ending ending;
     private final Rounds rounds;
+    private final Relatives relatives;
+    private final Lingering lingering;
 
-    Members(SessionScope scope, Ending ending, Rounds rounds) {
+    Members(SessionScope scope, Ending ending, Rounds rounds, Relatives relatives, Lingering lingering) {
         this.scope = scope;
         this.ending = ending;
         this.rounds = rounds;
+        this.relatives = relatives;
+        this.lingering = lingering;
     }
 
     ReplyEffect<SessionEvent, Books> hello(Books books, Session.Hello hello) {
@@ -166,8 +170,38 @@ final class Members {
     ReplyEffect<SessionEvent, Books> died(Books books, Session.Died died) {
         ProcessId process = died.process();
         scope.vigil().gone(process);
-        Change change = Decisions.died(books.ledger(), process);
-        return leave(books, process, change, () -> {
+        relatives.gone(process);
+        if (Views.held(Status.of(books.ledger(), scope.pages()), process) > 0) {
+            lingering.seek(books, died);
+            return scope.effects().noReply();
+        }
+        lingering.seekAgain(books);
+        return reclaim(books, died, Decisions.died(books.ledger(), process));
+    }
+
+    /** Others may keep what a dead process held: then only its credit is returned now, and the rest when they are gone. */
+    ReplyEffect<SessionEvent, Books> sought(Books books, Session.Sought sought) {
+        ProcessId process = sought.died().process();
+        sought.keepers().forEach(scope::keepAliveBy);
+        if (sought.keepers().isEmpty()) {
+            Change died = Decisions.died(books.ledger(), process);
+            Change change = died.events().isEmpty() ? Decisions.lingered(books.ledger(), process) : died;
+            return reclaim(books, sought.died(), change);
+        }
+        Change lingers = Decisions.lingers(books.ledger(), process, scope.pages());
+        if (!lingers.events().isEmpty()) {
+            scope.warn(process)
+                    .log(
+                            "{} is dead, but {} of its session still has a device open that may keep its memory from being"
+                                    + " freed: what it held stays counted until that ends",
+                            process,
+                            sought.keepers().getFirst());
+        }
+        return leave(books, process, lingers, () -> {});
+    }
+
+    private ReplyEffect<SessionEvent, Books> reclaim(Books books, Session.Died died, Change change) {
+        return leave(books, died.process(), change, () -> {
             if (!change.events().isEmpty()) {
                 scope.chronicle().reclaimed(died.heard());
             }
@@ -186,6 +220,7 @@ final class Members {
                         scope.pages().remove(process);
                     }
                     scope.pages().write(change.writes());
+                    lingering.over(process);
                     ending.consider(after);
                 })
                 .thenNoReply();
@@ -195,11 +230,17 @@ final class Members {
     List<SessionEvent> departures(Books books, Change change) {
         List<SessionEvent> departures = new ArrayList<>();
         for (LedgerEvent event : change.events()) {
-            if (event instanceof LedgerEvent.Left left) {
-                long held = Views.held(Status.of(books.ledger(), scope.pages()), left.process());
-                departures.add(new Departed(left.process(), held, scope.pages().counters(left.process())));
+            switch (event) {
+                case LedgerEvent.Left left -> departures.add(departed(books, left.process()));
+                case LedgerEvent.Lingers lingers -> departures.add(departed(books, lingers.process()));
+                default -> {}
             }
         }
         return departures;
+    }
+
+    private Departed departed(Books books, ProcessId process) {
+        long held = Views.held(Status.of(books.ledger(), scope.pages()), process);
+        return new Departed(process, held, scope.pages().counters(process));
     }
 }

@@ -14,6 +14,7 @@ import io.gpuslice.domain.Limits;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -33,7 +34,6 @@ import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 final class Opening {
 
     private static final int ID_BYTES = 8;
-    private static final int MOST_TOKENS = 4096;
     private static final Duration LONGEST_TTL = Duration.ofDays(3650);
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final int KNOWN_FLAGS = Abi.FLAG_STRICT | Abi.FLAG_KEEP | Abi.FLAG_NO_LEADER;
@@ -78,6 +78,11 @@ final class Opening {
                             + " (`gpuslice ps`, `gpuslice rm`)");
         } else if (open.name().chars().anyMatch(Character::isISOControl)) {
             request.refuse(ErrorCode.BAD_REQUEST, "a session's name cannot have control characters");
+        } else if (open.name().getBytes(StandardCharsets.UTF_8).length >= Abi.NAME_SIZE) {
+            request.refuse(
+                    ErrorCode.BAD_REQUEST,
+                    "a session's name has at most " + (Abi.NAME_SIZE - 1) + " bytes of UTF-8, and this one has "
+                            + open.name().getBytes(StandardCharsets.UTF_8).length);
         } else if ((open.flags() & ~KNOWN_FLAGS) != 0) {
             request.refuse(ErrorCode.BAD_REQUEST, "flags " + Integer.toHexString(open.flags()) + " are not known here");
         } else if (isLongerThanAnyTtl(open.ttl())) {
@@ -142,13 +147,6 @@ final class Opening {
         return selection
                 .toChange(register, join.caller(), join.selector(), request)
                 .map(entry -> {
-                    if (entry.tokens().size() >= MOST_TOKENS) {
-                        request.refuse(
-                                ErrorCode.OVERLOADED,
-                                "session " + entry.id() + " has given out " + MOST_TOKENS
-                                        + " tokens, and no more are kept: open another one");
-                        return noReply();
-                    }
                     String token = TokenHash.freshToken(ports.random());
                     return journaling
                             .persist(List.of(new TokenAdded(entry.id(), TokenHash.of(token))), request)

@@ -14,6 +14,7 @@ import org.apache.pekko.actor.typed.ActorRef;
  * @param random where ids and tokens come from: a secure one outside tests
  * @param blocking runs what may block, away from the event loop
  * @param pidWatcher tells of deaths
+ * @param census tells who belongs to a session besides its members
  * @param telemetry hears of everything that is decided
  */
 public record Ports(
@@ -23,4 +24,5 @@ public record Ports(
         RandomGenerator random,
         Executor blocking,
         ActorRef<PidWatcher.Command> pidWatcher,
+        ActorRef<Census.Command> census,
         Telemetry telemetry) {}

@@ -6,6 +6,9 @@ import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import java.io.IOException;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * What the kernel's table of processes can tell. All of it may block for as long as a process holds its own memory map
@@ -33,6 +36,21 @@ public interface ProcessTable {
      * @throws IOException if they cannot be listed: then nobody knows that there are none
      */
     List<ProcessId> inSession(SessionId session) throws IOException;
+
+    /**
+     * The living processes of each session: those whose environment names it, and the descendants of those and of the
+     * roots. A process that has been left behind by its parents is found as a root alone.
+     *
+     * @param roots per session, processes that are known to belong to it; they are in the answer while they live
+     * @throws IOException if they cannot be listed: then nobody knows that there are none
+     */
+    Map<SessionId, List<ProcessId>> relatives(Map<SessionId, Set<ProcessId>> roots) throws IOException;
+
+    /** Whether the process has a device open; false where that cannot be seen, because it is another user's. */
+    boolean holdsDevice(ProcessId process);
+
+    /** The process as one that the limit does not reach; none where it does, or that cannot be seen. */
+    Optional<Unenforced> unenforced(ProcessId process);
 
     /**
      * Asks the process to end, or makes it. A process that is gone already is no error.

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -30,11 +31,18 @@ public final class ProcfsTable implements ProcessTable {
 
     private final Processes processes;
     private final String bootId;
+    private final DriverUse driver;
     private final long self = ProcessHandle.current().pid();
 
-    /** @throws IOException if {@code /proc} cannot be read */
-    public ProcfsTable(Processes processes) throws IOException {
+    /**
+     * The table.
+     *
+     * @param deviceNodes glob of the files that whoever may hold a device's memory has open
+     * @throws IOException if {@code /proc} cannot be read
+     */
+    public ProcfsTable(Processes processes, String deviceNodes) throws IOException {
         this.processes = processes;
+        this.driver = new DriverUse(deviceNodes);
         this.bootId = Procfs.bootId();
     }
 
@@ -101,6 +109,34 @@ public final class ProcfsTable implements ProcessTable {
                 return Optional.empty();
             }
             throw e;
+        }
+    }
+
+    @Override
+    public Map<SessionId, List<ProcessId>> relatives(Map<SessionId, Set<ProcessId>> roots) throws IOException {
+        return Families.look(bootId, self, roots);
+    }
+
+    @Override
+    public boolean holdsDevice(ProcessId process) {
+        try (Pidfd pidfd = processes.open(process).orElse(null)) {
+            return pidfd != null && driver.holdsDevice(process.pid());
+        } catch (IOException e) {
+            LOG.debug("the descriptors of {} cannot be seen: {}", process, e.getMessage());
+            return false;
+        }
+    }
+
+    @Override
+    public Optional<Unenforced> unenforced(ProcessId process) {
+        try (Pidfd pidfd = processes.open(process).orElse(null)) {
+            return pidfd == null
+                    ? Optional.empty()
+                    : driver.pastTheLimit(process.pid())
+                            .map(why -> new Unenforced(process.pid(), command(process), why));
+        } catch (IOException e) {
+            LOG.debug("what {} has mapped cannot be seen: {}", process, e.getMessage());
+            return Optional.empty();
         }
     }
 

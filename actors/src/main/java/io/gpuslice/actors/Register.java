@@ -8,7 +8,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,6 +27,9 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
     /** Ended sessions that are remembered, so that who comes late hears "closed" and not "unknown". */
     private static final int REMEMBERED = 256;
 
+    /** Tokens of one session that are kept: the one it was opened with, and the youngest. */
+    static final int KEPT_TOKENS = 4096;
+
     /** Before the first event. */
     static final Register BLANK = new Register(Optional.empty(), Map.of(), List.of());
 
@@ -36,6 +38,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
      *
      * @param deadline when it expires by the wall clock; none: it does not
      * @param expired whether that has happened
+     * @param tokens hashes of those that open it, oldest first
      */
     public record Entry(
             SessionId id,
@@ -47,16 +50,20 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
             Optional<Instant> deadline,
             boolean expired,
             Optional<ProcessId> leader,
-            Set<TokenHash> tokens,
+            List<TokenHash> tokens,
             int flags,
             Instant created) {
 
         public Entry {
-            tokens = Set.copyOf(tokens);
+            tokens = List.copyOf(tokens);
         }
 
         private Entry with(TokenHash token) {
-            Set<TokenHash> more = new LinkedHashSet<>(tokens);
+            List<TokenHash> more = new ArrayList<>(tokens);
+            if (more.size() >= KEPT_TOKENS) {
+                // Not the first: the program that the session was opened for lives longest.
+                more.remove(1);
+            }
             more.add(token);
             return new Entry(id, slot, name, uid, limit, limits, deadline, expired, leader, more, flags, created);
         }
@@ -159,7 +166,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
                         event.deadline(),
                         false,
                         event.leader(),
-                        Set.of(event.token()),
+                        List.of(event.token()),
                         event.flags(),
                         event.at()));
         return new Register(state, more, closed);

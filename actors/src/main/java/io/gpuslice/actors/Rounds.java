@@ -14,8 +14,8 @@ import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
 /**
- * What a session has to look at because nobody tells it: whether a member has become another program, and whether its
- * page makes sense. The kernel reports no exec to others, and its hint, the end of the socket, does not come where a
+ * What a session has to look at because nobody tells it: whether a member has become another program, whether its page
+ * makes sense, who belongs to the session besides its members, and whether a dead one's memory is still kept. The kernel reports no exec to others, and its hint, the end of the socket, does not come where a
  * forked child has the socket too, or where the program had none since the daemon was restarted.
  */
 final class Rounds {
@@ -25,19 +25,26 @@ final class Rounds {
 
     private final SessionScope scope;
     private final TimerScheduler<Session.Command> timers;
+    private final Relatives relatives;
+    private final Lingering lingering;
     private final Set<ProcessId> suspects = new HashSet<>();
     private boolean looking;
     private long lastLook;
 
-    Rounds(SessionScope scope, TimerScheduler<Session.Command> timers) {
+    Rounds(SessionScope scope, TimerScheduler<Session.Command> timers, Relatives relatives, Lingering lingering) {
         this.scope = scope;
         this.timers = timers;
+        this.relatives = relatives;
+        this.lingering = lingering;
         this.lastLook = scope.ports().clock().nanos() - PAUSE.toNanos();
     }
 
-    /** To be called whenever there may be members: as long as there are, rounds are made. */
+    /** To be called whenever there may be somebody to look at: as long as there is, rounds are made. */
     void begin(Books books) {
-        if (!books.ledger().members().isEmpty() && !timers.isTimerActive(this)) {
+        boolean isAnybodyThere = !books.ledger().members().isEmpty()
+                || !books.ledger().remains().isEmpty()
+                || !scope.vigil().isOver();
+        if (isAnybodyThere && !timers.isTimerActive(this)) {
             timers.startSingleTimer(
                     this, new Session.MakeRound(), scope.settings().roundEvery());
         }
@@ -50,6 +57,8 @@ final class Rounds {
             look(members, Optional.empty());
         }
         readPages(books);
+        relatives.visitCensus(books);
+        lingering.seekAgain(books);
         return scope.effects().noReply();
     }
 

@@ -57,9 +57,16 @@ public final class Session {
      * A member needs its charge raised so that so many bytes fit.
      *
      * @param device index into its HELLO's devices
+     * @param held whether it has them already: then its charge is raised whatever the limit
      */
     public record Charge(
-            ProcessId process, ImageId image, int device, long bytes, int seq, ActorRef<ChargeReply> replyTo)
+            ProcessId process,
+            ImageId image,
+            int device,
+            long bytes,
+            boolean held,
+            int seq,
+            ActorRef<ChargeReply> replyTo)
             implements Command, Refusable {
         @Override
         public void refuse(ErrorCode code, String text) {
@@ -134,7 +141,9 @@ public final class Session {
     /** The end of this session is recorded: its actor can go. */
     record Stop() implements Command {}
 
-    record Attached(Map<ProcessId, MemberPage> pages, List<Member> dead, List<Member> execed) implements Command {}
+    /** @param keepers non-members that may keep what the dead ones held */
+    record Attached(Map<ProcessId, MemberPage> pages, List<Member> dead, List<Member> execed, List<ProcessId> keepers)
+            implements Command {}
 
     record Prepared(Hello hello, MemberPage page, String command) implements Command {}
 
@@ -142,6 +151,13 @@ public final class Session {
 
     /** @param heard on {@link Clock#nanos()}, when the news came */
     record Died(ProcessId process, long heard) implements Command {}
+
+    /** @param keepers non-members that may keep what the dead process held */
+    record Sought(Died died, List<ProcessId> keepers) implements Command {}
+
+    record Unsought(Died died, Throwable cause) implements Command {}
+
+    record Surveyed(Census.Found found) implements Command {}
 
     record Execed(ProcessId process, ImageId image) implements Command {}
 

@@ -15,17 +15,20 @@ import io.gpuslice.domain.SessionState;
 import io.gpuslice.domain.Status;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.PreRestart;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.persistence.typed.PersistenceId;
 import org.apache.pekko.persistence.typed.RecoveryCompleted;
 import org.apache.pekko.persistence.typed.RecoveryFailed;
@@ -50,6 +53,8 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private final SessionScope scope;
     private final Members members;
     private final Ending ending;
+    private final Relatives relatives;
+    private final Lingering lingering;
     private final Rounds rounds;
     private final Backlog<Session.Command> backlog;
 
@@ -69,20 +74,21 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                         SessionScope scope = new SessionScope(context, ports, settings, sessions, failures, lasting);
                         Backlog<Session.Command> backlog =
                                 new Backlog<>(Session.Command.class, scope.chronicle()::heard);
-                        SessionActor session =
-                                new SessionActor(scope, new Ending(scope, timers), new Rounds(scope, timers), backlog);
+                        SessionActor session = new SessionActor(scope, timers, backlog);
                         return failures.around(Behaviors.intercept(() -> backlog, session));
                     })))
                     .onFailure(Exception.class, Journal.backoff());
         });
     }
 
-    private SessionActor(SessionScope scope, Ending ending, Rounds rounds, Backlog<Session.Command> backlog) {
+    private SessionActor(SessionScope scope, TimerScheduler<Session.Command> timers, Backlog<Session.Command> backlog) {
         super(PersistenceId.ofUniqueId("session-" + scope.terms().slot()), Journal.backoff());
         this.scope = scope;
-        this.members = new Members(scope, ending, rounds);
-        this.ending = ending;
-        this.rounds = rounds;
+        this.ending = new Ending(scope, timers);
+        this.relatives = new Relatives(scope);
+        this.lingering = new Lingering(scope, relatives, timers);
+        this.rounds = new Rounds(scope, timers, relatives, lingering);
+        this.members = new Members(scope, ending, rounds, relatives, lingering);
         this.backlog = backlog;
     }
 
@@ -146,12 +152,19 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             case Session.Disconnected end -> members.disconnected(books, end);
             case Session.Execed execed -> members.execed(books, execed);
             case Session.Died died -> members.died(books, died);
+            case Session.Sought sought -> members.sought(books, sought);
+            case Session.Unsought failed -> lingering.unsought(failed);
+            case Session.Surveyed(Census.Found found) -> relatives.surveyed(books, found);
             case Session.Attached found -> attached(books, found);
             case Session.Follow follow -> follow(books, follow.terms());
             case Session.Describe describe -> Effect().reply(describe.replyTo(), view(books));
             case Session.ListAllocations list -> allocations(books, list);
             case Session.Remove remove -> ending.remove(remove);
-            case Session.Scanned scanned -> ending.scanned(books, scanned);
+            case Session.Scanned scanned -> {
+                ReplyEffect<SessionEvent, Books> next = ending.scanned(books, scanned);
+                rounds.begin(books);
+                yield next;
+            }
             case Session.Unscanned failed -> ending.unscanned(failed);
             case Session.TimeIsUp up -> ending.timeIsUp(books, up.timer());
             case Session.Stop _ -> ending.stop();
@@ -173,9 +186,9 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                                     + scope.terms().id() + " with this program: HELLO first");
             return scope.effects().noReply();
         }
-        Decision decision =
-                Decisions.charge(books.ledger(), charge.process(), charge.device(), charge.bytes(), scope.pages());
-        if (mayLook && isOverTheLimit(decision) && rounds.lookFor(books, charge)) {
+        Decision decision = decide(books.ledger(), charge);
+        if (isOverTheLimit(decision)
+                && (lingering.defer(books, charge) || (mayLook && rounds.lookFor(books, charge)))) {
             // What was collected for it is not journaled, as after a failed write: the pages stay below the books.
             return scope.effects().noReply();
         }
@@ -195,6 +208,12 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                     scope.chronicle().decided(books, charge, decision);
                 })
                 .thenReply(charge.replyTo(), after -> reply);
+    }
+
+    private Decision decide(Ledger ledger, Session.Charge charge) {
+        return charge.held()
+                ? Decisions.hold(ledger, charge.process(), charge.device(), charge.bytes(), scope.pages())
+                : Decisions.charge(ledger, charge.process(), charge.device(), charge.bytes(), scope.pages());
     }
 
     private static boolean isOverTheLimit(Decision decision) {
@@ -245,14 +264,18 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         List<Member> missing = books.ledger().members().stream()
                 .filter(member -> scope.pages().of(member.process()) == null)
                 .toList();
-        scope.pipe(() -> find(missing), "the pages of session " + scope.terms().id());
+        Set<ProcessId> roots = relatives.roots(books);
+        Set<ProcessId> members = Relatives.members(books);
+        scope.pipe(
+                () -> find(missing, members, roots),
+                "the pages of session " + scope.terms().id());
     }
 
-    private Session.Command find(List<Member> members) {
+    private Session.Command find(List<Member> missing, Set<ProcessId> members, Set<ProcessId> roots) {
         Map<ProcessId, MemberPage> found = new HashMap<>();
         List<Member> dead = new ArrayList<>();
         List<Member> execed = new ArrayList<>();
-        for (Member member : members) {
+        for (Member member : missing) {
             ProcessId process = member.process();
             if (!scope.ports().processes().isAlive(process)) {
                 dead.add(member);
@@ -265,7 +288,18 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                 execed.add(member);
             }
         }
-        return new Session.Attached(found, dead, execed);
+        return new Session.Attached(found, dead, execed, keepers(dead, members, roots));
+    }
+
+    private List<ProcessId> keepers(List<Member> dead, Set<ProcessId> members, Set<ProcessId> roots) {
+        if (dead.stream().noneMatch(Lingering::isCharged)) {
+            return List.of();
+        }
+        try {
+            return Lingering.keepers(scope.ports().processes(), scope.terms().id(), roots, members);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private ReplyEffect<SessionEvent, Books> attached(Books books, Session.Attached found) {
@@ -273,7 +307,10 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         List<SessionEvent> events = new ArrayList<>();
         Books after = books;
         for (Member member : found.dead()) {
-            after = without(after, Decisions.died(after.ledger(), member.process()), events);
+            Change change = found.keepers().isEmpty()
+                    ? Decisions.died(after.ledger(), member.process())
+                    : Decisions.lingers(after.ledger(), member.process(), scope.pages());
+            after = without(after, change, events);
         }
         for (Member member : found.execed()) {
             after = without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events);
@@ -286,7 +323,8 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                     scope.chronicle().recorded(books, events);
                     scope.pages().write(now.ledger().pageWrites());
                     now.ledger().members().forEach(member -> scope.watch(member.process()));
-                    scope.terms().leader().ifPresent(this::keepAliveBy);
+                    scope.terms().leader().ifPresent(scope::keepAliveBy);
+                    found.keepers().forEach(scope::keepAliveBy);
                     scope.report(new Sessions.Restored(scope.terms().id()));
                     ending.consider(now);
                     rounds.begin(now);
@@ -335,17 +373,13 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
 
     private void restarting() {
         attached = false;
+        lingering.restarting();
         scope.restarting();
     }
 
     private void ended() {
         scope.pages().clear();
         scope.freshPages().close();
-    }
-
-    private void keepAliveBy(ProcessId process) {
-        scope.vigil().keepAliveBy(process);
-        scope.watch(process);
     }
 
     private static Books fold(Books books, List<SessionEvent> events) {
@@ -373,7 +407,8 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                 books,
                 scope.pages(),
                 scope.ports().clock(),
-                scope.chronicle().refusals());
+                scope.chronicle().refusals(),
+                relatives.unenforced());
     }
 
     private ReplyEffect<SessionEvent, Books> allocations(Books books, Session.ListAllocations list) {

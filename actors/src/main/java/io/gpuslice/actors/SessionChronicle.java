@@ -12,7 +12,10 @@ import io.gpuslice.domain.Decision;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.LedgerEvent;
 import io.gpuslice.domain.LedgerEvent.Charged;
+import io.gpuslice.domain.LedgerEvent.Held;
 import io.gpuslice.domain.LedgerEvent.Left;
+import io.gpuslice.domain.LedgerEvent.Lingered;
+import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.PageLookup;
 import io.gpuslice.domain.ProcessId;
@@ -71,7 +74,8 @@ final class SessionChronicle {
             recorded(before, SessionScope.booked(granted.change()));
         }
         long bytes = strict ? charge.bytes() : raised(member, device, events);
-        say(Operation.GRANT, Result.OK, before, charge.process(), Optional.of(device), bytes, Optional.empty(), "");
+        String detail = charge.held() ? "held already" : "";
+        say(Operation.GRANT, Result.OK, before, charge.process(), Optional.of(device), bytes, Optional.empty(), detail);
     }
 
     /** By how much the last of the events raises the charge; what was collected from the member itself comes before. */
@@ -79,12 +83,15 @@ final class SessionChronicle {
         long charge = member.charge(device);
         long raised = 0;
         for (LedgerEvent event : events) {
-            if (event instanceof Charged charged
-                    && charged.process().equals(member.process())
-                    && charged.device().equals(device)) {
-                raised = charged.charge() - charge;
-                charge = charged.charge();
-            }
+            Optional<Long> now = switch (event) {
+                case Charged(var process, var on, long bytes)
+                when process.equals(member.process()) && on.equals(device) -> Optional.of(bytes);
+                case Held(var process, var on, long bytes)
+                when process.equals(member.process()) && on.equals(device) -> Optional.of(bytes);
+                default -> Optional.empty();
+            };
+            raised = now.isPresent() ? now.get() - charge : raised;
+            charge = now.orElse(charge);
         }
         return raised;
     }
@@ -167,6 +174,8 @@ final class SessionChronicle {
             switch (event) {
                 case Departed departed -> held = departed.held();
                 case Booked(Left left) -> reclaim(Result.OK, before, left, held, Optional.empty());
+                case Booked(Lingers lingers) -> lingers(before, lingers);
+                case Booked(Lingered lingered) -> lingered(Result.OK, before, lingered, Optional.empty());
                 case Booked(Charged charged) -> lowered(books, charged);
                 default -> {}
             }
@@ -177,8 +186,11 @@ final class SessionChronicle {
     /** These events could not be journaled: whoever has left by them still has its charge. */
     void unrecorded(Books books, List<SessionEvent> events) {
         for (SessionEvent event : events) {
-            if (event instanceof Booked(Left left)) {
-                reclaim(Result.FAILED, books, left, 0, Optional.of(ErrorCode.INTERNAL));
+            switch (event) {
+                case Booked(Left left) -> reclaim(Result.FAILED, books, left, 0, Optional.of(ErrorCode.INTERNAL));
+                case Booked(Lingered lingered) ->
+                    lingered(Result.FAILED, books, lingered, Optional.of(ErrorCode.INTERNAL));
+                default -> {}
             }
         }
     }
@@ -207,6 +219,44 @@ final class SessionChronicle {
         Optional<DeviceId> only = devices.size() == 1 ? Optional.of(devices.getFirst()) : Optional.empty();
         String detail = left.reason().name();
         say(Operation.RECLAIM, result, books, left.process(), only, held, error, detail);
+    }
+
+    /** Others keep what the process held: only its credit is back. */
+    private void lingers(Books books, Lingers lingers) {
+        Member member = books.ledger().member(lingers.process()).orElseThrow();
+        for (DeviceId device : member.devices()) {
+            long credit = member.charge(device) - lingers.held().getOrDefault(device, 0L);
+            if (credit > 0) {
+                say(
+                        Operation.COLLECT,
+                        Result.OK,
+                        books,
+                        lingers.process(),
+                        Optional.of(device),
+                        credit,
+                        Optional.empty(),
+                        "");
+            }
+        }
+    }
+
+    private void lingered(Result result, Books books, Lingered lingered, Optional<ErrorCode> error) {
+        lingered.returned()
+                .forEach((device, bytes) -> say(
+                        Operation.RECLAIM,
+                        result,
+                        books,
+                        lingered.process(),
+                        Optional.of(device),
+                        result == Result.OK ? bytes : 0,
+                        error,
+                        "LINGERED"));
+    }
+
+    /** A process was found that the limit does not reach. */
+    void unenforced(ProcessId process, Unenforced past) {
+        String detail = past.why() + ": " + past.command();
+        say(Operation.UNENFORCED, Result.OK, Books.BLANK, process, Optional.empty(), 0, Optional.empty(), detail);
     }
 
     /**

@@ -166,6 +166,17 @@ final class SessionScope {
 
     // ------------------------------------------------------------- the world
 
+    /** Makes commands of what others say. */
+    <T> ActorRef<T> adapter(Class<T> type, Function<T, Session.Command> command) {
+        return context.messageAdapter(type, command::apply);
+    }
+
+    /** As long as this process lives the session does not end, and its death will come as a command. */
+    void keepAliveBy(ProcessId process) {
+        vigil().keepAliveBy(process);
+        watch(process);
+    }
+
     /** The process's death will come as a command. */
     void watch(ProcessId process) {
         ports.pidWatcher().tell(new PidWatcher.Watch(process, deaths));

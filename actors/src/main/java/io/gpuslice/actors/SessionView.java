@@ -21,6 +21,8 @@ import java.util.Optional;
  * @param devices those that a limit names or a process has seen
  * @param reclaimed bytes that dead processes still held when they died, ever
  * @param refusals the last 16, the newest first; those of before the daemon's start are forgotten
+ * @param remainders what counts as used although no member holds it
+ * @param unenforced living processes that the limit does not reach
  */
 public record SessionView(
         SessionId id,
@@ -38,7 +40,9 @@ public record SessionView(
         List<MemberView> members,
         long reclaimed,
         Counters counters,
-        List<Refusal> refusals) {
+        List<Refusal> refusals,
+        List<Remainder> remainders,
+        List<Unenforced> unenforced) {
 
     /** What the session's processes have done so far, the dead ones included. */
     public record Counters(long allocations, long frees, long denials) {

@@ -73,6 +73,9 @@ public final class Supervisor {
     /** How long an exec that nobody tells of keeps its charge, unless somebody needs it. */
     private static final Duration ROUND_EVERY = Duration.ofSeconds(2);
 
+    /** How often all processes are looked at, at most. */
+    private static final Duration CENSUS_EVERY = Duration.ofSeconds(2);
+
     private final ActorContext<Command> context;
     private final Settings settings;
     private final int uid;
@@ -108,7 +111,15 @@ public final class Supervisor {
                 context.spawn(steady(PidWatcher.create(loop, processes::open)), "pid-watcher");
         SecureRandom random = new SecureRandom();
         Executor blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
-        Ports ports = new Ports(new MemfdPages(random), table, Clock.system(), random, blocking, pidWatcher, telemetry);
+        Ports ports = new Ports(
+                new MemfdPages(random),
+                table,
+                Clock.system(),
+                random,
+                blocking,
+                pidWatcher,
+                context.spawn(steady(Census.create(table, blocking, CENSUS_EVERY)), "census"),
+                telemetry);
         int snapshotEvery = settings.journal().snapshotEvery();
         Session.Settings each = new Session.Settings(
                 Journal.fast(snapshotEvery),
@@ -154,7 +165,7 @@ public final class Supervisor {
                         uid,
                         loop,
                         processes,
-                        new ProcfsTable(processes),
+                        new ProcfsTable(processes, settings.deviceNodes()),
                         handlers,
                         telemetry,
                         ready);

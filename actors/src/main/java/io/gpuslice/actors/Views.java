@@ -6,6 +6,7 @@ import io.gpuslice.actors.page.PageSnapshot;
 import io.gpuslice.actors.page.Pages.MemberPage;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Remains;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.Status;
 import io.gpuslice.domain.Status.PageHealth;
@@ -33,7 +34,13 @@ final class Views {
                 .sum();
     }
 
-    static SessionView of(Session.Terms terms, Books books, MemberPages pages, Clock clock, List<Refusal> refusals) {
+    static SessionView of(
+            Session.Terms terms,
+            Books books,
+            MemberPages pages,
+            Clock clock,
+            List<Refusal> refusals,
+            List<Unenforced> unenforced) {
         Status status = Status.of(books.ledger(), pages);
         // An allocation that backs off stands above its charge for an instant; a forged page does so twice.
         Status again = status.members().stream().anyMatch(member -> member.page() == PageHealth.SUSPECT)
@@ -61,7 +68,19 @@ final class Views {
                 List.copyOf(members),
                 books.reclaimed(),
                 counters,
-                refusals);
+                refusals,
+                remainders(books),
+                unenforced);
+    }
+
+    private static List<Remainder> remainders(Books books) {
+        List<Remainder> remainders = new ArrayList<>();
+        for (Remains left : books.ledger().remains()) {
+            left.held()
+                    .forEach((device, bytes) ->
+                            remainders.add(new Remainder(left.process(), device, bytes, Remainder.Reason.LINGERING)));
+        }
+        return List.copyOf(remainders);
     }
 
     private static PageHealth settled(Status.MemberUse use, Status again) {

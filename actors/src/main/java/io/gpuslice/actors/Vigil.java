@@ -161,6 +161,16 @@ final class Vigil {
         removals.clear();
     }
 
+    /** The end could not be recorded: those who wait for it hear why, and the session goes on. */
+    void notEnded(String reason) {
+        removals.forEach(request -> {
+            chronicle.notRemoved(request, ErrorCode.INTERNAL, reason);
+            request.refuse(ErrorCode.INTERNAL, reason);
+        });
+        removals.clear();
+        removing = false;
+    }
+
     /** Who asked for the end first, of those that wait for it. */
     Optional<Caller> remover() {
         return removals.stream().findFirst().map(Sessions.Remove::caller);

@@ -6,16 +6,22 @@ import io.gpuslice.domain.Decision.Granted;
 import io.gpuslice.domain.LedgerEvent.Charged;
 import io.gpuslice.domain.LedgerEvent.Closed;
 import io.gpuslice.domain.LedgerEvent.Expired;
+import io.gpuslice.domain.LedgerEvent.Held;
 import io.gpuslice.domain.LedgerEvent.Joined;
 import io.gpuslice.domain.LedgerEvent.Left;
 import io.gpuslice.domain.LedgerEvent.LimitChanged;
+import io.gpuslice.domain.LedgerEvent.Lingered;
+import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.LedgerEvent.Reason;
 import io.gpuslice.domain.LedgerEvent.Renewed;
+import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -33,14 +39,11 @@ public final class Decisions {
      * @param bytes 1 … 2^63−1
      */
     public static Decision charge(Ledger ledger, ProcessId process, int device, long bytes, PageLookup pages) {
-        Optional<Member> known = ledger.member(process);
-        if (known.isEmpty()) {
-            return new Denied(Change.NONE, ErrorCode.FORBIDDEN, bytes, 0, 0);
+        Optional<ErrorCode> mistake = mistake(ledger, process, device, bytes);
+        if (mistake.isPresent()) {
+            return new Denied(Change.NONE, mistake.get(), bytes, 0, 0);
         }
-        Member member = known.get();
-        if (device < 0 || device >= member.devices().size() || bytes <= 0) {
-            return new Denied(Change.NONE, ErrorCode.BAD_REQUEST, bytes, 0, 0);
-        }
+        Member member = ledger.member(process).orElseThrow();
         DeviceId id = member.devices().get(device);
         Optional<ErrorCode> refusal = refusal(ledger.state());
         if (refusal.isPresent()) {
@@ -64,6 +67,58 @@ public final class Decisions {
             return denied(ledger, id, Change.NONE, ErrorCode.QUOTA_EXCEEDED, bytes, used);
         }
         return chargeCollected(ledger, process, id, bytes, Collect.from(ledger, id, pages));
+    }
+
+    /**
+     * The process has that many bytes already, and they could not be foreseen: there is nothing left to deny. They are
+     * taken from its own idle credit, from what is free, and from everybody's idle credit, which is collected; what is
+     * still missing is charged all the same, over the limit and whatever the session's state.
+     *
+     * <p>Refused are only what no device has, strangers, and a process whose page is lost.
+     *
+     * @param device index into the process's devices
+     * @param bytes 1 … 2^63−1
+     */
+    public static Decision hold(Ledger ledger, ProcessId process, int device, long bytes, PageLookup pages) {
+        Optional<ErrorCode> mistake = mistake(ledger, process, device, bytes);
+        if (mistake.isPresent()) {
+            return new Denied(Change.NONE, mistake.get(), bytes, 0, 0);
+        }
+        Member member = ledger.member(process).orElseThrow();
+        DeviceId id = member.devices().get(device);
+        Page page = pages.of(process);
+        if (page == null) {
+            return denied(ledger, id, Change.NONE, ErrorCode.INTERNAL, bytes, Used.sum(ledger, id, pages));
+        }
+        long charge = member.charges().get(device);
+        long used = Used.read(page, device, charge);
+        List<LedgerEvent> events = new ArrayList<>();
+        if (bytes > charge - used && bytes - (charge - used) > ledger.free(id)) {
+            events.addAll(Collect.from(ledger, id, pages));
+            used = ledger.apply(events).member(process).orElseThrow().charge(id);
+        }
+        Ledger after = ledger.apply(events);
+        long kept = after.member(process).orElseThrow().charge(id);
+        long raise = Math.max(0, bytes - (kept - used));
+        if (raise > Math.max(ledger.limits().on(id), Abi.MAX_BYTES) - after.charged(id)) {
+            // Forged; and charges that add up to more than any device has would overflow in the end.
+            Change change = settle(ledger, events, List.of(id));
+            return denied(ledger, id, change, ErrorCode.BAD_REQUEST, bytes, Used.sum(after, id, pages));
+        }
+        boolean fits = after.state() == SessionState.ACTIVE && raise <= after.free(id);
+        if (raise > 0) {
+            events.add(fits ? new Charged(process, id, kept + raise) : new Held(process, id, kept + raise));
+        }
+        return new Granted(settle(ledger, events, List.of(id)), kept + raise);
+    }
+
+    private static Optional<ErrorCode> mistake(Ledger ledger, ProcessId process, int device, long bytes) {
+        Optional<Member> member = ledger.member(process);
+        if (member.isEmpty()) {
+            return Optional.of(ErrorCode.FORBIDDEN);
+        }
+        boolean makesSense = device >= 0 && device < member.get().devices().size() && bytes > 0;
+        return makesSense ? Optional.empty() : Optional.of(ErrorCode.BAD_REQUEST);
     }
 
     /** After a collect a charge is what its process holds, so everything else is free. */
@@ -121,6 +176,35 @@ public final class Decisions {
     public static Change died(Ledger ledger, ProcessId process) {
         return ledger.member(process)
                 .map(member -> leave(ledger, member, Reason.DIED))
+                .orElse(Change.NONE);
+    }
+
+    /**
+     * The process is dead, but others keep what it held: that stays counted, and only its credit is returned. Nothing
+     * for a stranger; the same as {@link #died} for one that held nothing.
+     */
+    public static Change lingers(Ledger ledger, ProcessId process, PageLookup pages) {
+        Optional<Member> known = ledger.member(process);
+        if (known.isEmpty()) {
+            return Change.NONE;
+        }
+        Member member = known.get();
+        Map<DeviceId, Long> held = new HashMap<>();
+        for (int i = 0; i < member.devices().size(); i++) {
+            long used = Used.read(pages.of(process), i, member.charges().get(i));
+            if (used > 0) {
+                held.put(member.devices().get(i), used);
+            }
+        }
+        return held.isEmpty()
+                ? leave(ledger, member, Reason.DIED)
+                : settle(ledger, List.of(new Lingers(process, member.image(), held)), List.of());
+    }
+
+    /** Nobody keeps any longer what the dead process held: it is returned. Nothing where it left nothing behind. */
+    public static Change lingered(Ledger ledger, ProcessId process) {
+        return ledger.remains(process)
+                .map(left -> settle(ledger, List.of(new Lingered(process, left.held())), List.of()))
                 .orElse(Change.NONE);
     }
 

@@ -4,9 +4,12 @@ package io.gpuslice.domain;
 import io.gpuslice.domain.LedgerEvent.Charged;
 import io.gpuslice.domain.LedgerEvent.Closed;
 import io.gpuslice.domain.LedgerEvent.Expired;
+import io.gpuslice.domain.LedgerEvent.Held;
 import io.gpuslice.domain.LedgerEvent.Joined;
 import io.gpuslice.domain.LedgerEvent.Left;
 import io.gpuslice.domain.LedgerEvent.LimitChanged;
+import io.gpuslice.domain.LedgerEvent.Lingered;
+import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.LedgerEvent.Renewed;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -20,15 +23,17 @@ import java.util.Set;
  *
  * @param strict every single allocation is asked for
  * @param members in the order in which they joined
+ * @param remains what dead members leave behind, in the order in which they died
  */
-public record Ledger(Limits limits, boolean strict, SessionState state, List<Member> members) {
+public record Ledger(Limits limits, boolean strict, SessionState state, List<Member> members, List<Remains> remains) {
     public Ledger {
         members = List.copyOf(members);
+        remains = List.copyOf(remains);
     }
 
     /** The books of a session that was just opened. */
     public static Ledger open(Limits limits, boolean strict) {
-        return new Ledger(limits, strict, SessionState.ACTIVE, List.of());
+        return new Ledger(limits, strict, SessionState.ACTIVE, List.of(), List.of());
     }
 
     /** The member that this process is, if it is one. */
@@ -41,24 +46,38 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         return Optional.empty();
     }
 
-    /** Every device that a member sees or a limit names. */
+    /** What the process left behind when it died, if that still counts. */
+    public Optional<Remains> remains(ProcessId process) {
+        return remains.stream().filter(left -> left.process().equals(process)).findFirst();
+    }
+
+    /** Every device that a member sees, a dead one left something on, or a limit names. */
     public Set<DeviceId> devices() {
         Set<DeviceId> devices = new LinkedHashSet<>();
         members.forEach(member -> devices.addAll(member.devices()));
+        remains.forEach(left -> devices.addAll(left.held().keySet()));
         devices.addAll(limits.perDevice().keySet());
         return devices;
     }
 
-    /** Bytes charged on this device, all members together. */
+    /** Bytes on this device that dead members left behind. */
+    public long remaining(DeviceId device) {
+        return remains.stream().mapToLong(left -> left.on(device)).sum();
+    }
+
+    /** Bytes charged on this device: all members together, and what the dead left behind. */
     public long charged(DeviceId device) {
-        long sum = 0;
+        long sum = remaining(device);
         for (Member member : members) {
             sum += member.charge(device);
         }
         return sum;
     }
 
-    /** Bytes of the limit that nobody has been charged; negative while the limit is below what was charged. */
+    /**
+     * Bytes of the limit that nobody has been charged; negative while the limit is below what was charged: it was
+     * lowered, or memory was held that nothing could refuse.
+     */
     public long free(DeviceId device) {
         return limits.on(device) - charged(device);
     }
@@ -108,8 +127,11 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         return switch (event) {
             case Joined joined -> join(joined);
             case Charged charged -> charge(charged);
+            case Held held -> hold(held);
             case Left left -> leave(left);
-            case LimitChanged changed -> new Ledger(changed.limits(), strict, state, members);
+            case Lingers lingers -> linger(lingers);
+            case Lingered lingered -> forget(lingered);
+            case LimitChanged changed -> new Ledger(changed.limits(), strict, state, members, remains);
             case Expired expired -> become(SessionState.EXPIRED, state == SessionState.ACTIVE, expired);
             case Renewed renewed -> become(SessionState.ACTIVE, state != SessionState.CLOSED, renewed);
             case Closed closed -> become(SessionState.CLOSED, state != SessionState.CLOSED, closed);
@@ -152,11 +174,44 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         return replace(member.withCharge(index, event.charge()));
     }
 
+    private Ledger hold(Held event) {
+        Member member = member(event.process()).orElseThrow(() -> impossible(event));
+        int index = member.devices().indexOf(event.device());
+        if (index < 0 || event.charge() < member.charges().get(index)) {
+            throw impossible(event);
+        }
+        return replace(member.withCharge(index, event.charge()));
+    }
+
     private Ledger leave(Left event) {
         Member member = member(event.process()).orElseThrow(() -> impossible(event));
         if (!member.image().equals(event.image()) || !member.charged().equals(event.returned())) {
             throw impossible(event);
         }
+        return without(member);
+    }
+
+    private Ledger linger(Lingers event) {
+        Member member = member(event.process()).orElseThrow(() -> impossible(event));
+        boolean wasCharged =
+                event.held().entrySet().stream().allMatch(held -> held.getValue() <= member.charge(held.getKey()));
+        if (!member.image().equals(event.image()) || !wasCharged) {
+            throw impossible(event);
+        }
+        List<Remains> more = new ArrayList<>(remains);
+        more.add(new Remains(event.process(), event.held()));
+        return without(member).withRemains(more);
+    }
+
+    private Ledger forget(Lingered event) {
+        Remains left = remains(event.process()).orElseThrow(() -> impossible(event));
+        if (!left.held().equals(event.returned())) {
+            throw impossible(event);
+        }
+        return withRemains(remains.stream().filter(other -> !other.equals(left)).toList());
+    }
+
+    private Ledger without(Member member) {
         return withMembers(
                 members.stream().filter(other -> !other.equals(member)).toList());
     }
@@ -165,7 +220,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!possible) {
             throw impossible(event);
         }
-        return new Ledger(limits, strict, next, members);
+        return new Ledger(limits, strict, next, members, remains);
     }
 
     private Ledger replace(Member changed) {
@@ -175,7 +230,11 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
     }
 
     private Ledger withMembers(List<Member> others) {
-        return new Ledger(limits, strict, state, others);
+        return new Ledger(limits, strict, state, others, remains);
+    }
+
+    private Ledger withRemains(List<Remains> others) {
+        return new Ledger(limits, strict, state, members, others);
     }
 
     private IllegalStateException impossible(LedgerEvent event) {

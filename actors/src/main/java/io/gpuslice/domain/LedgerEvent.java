@@ -26,6 +26,36 @@ public sealed interface LedgerEvent {
     record Charged(ProcessId process, DeviceId device, long charge) implements LedgerEvent {}
 
     /**
+     * A process holds memory that nothing could refuse any more: its charge was raised whatever the limit and the
+     * session's state.
+     *
+     * @param charge bytes that it is from now on, at least what it was
+     */
+    record Held(ProcessId process, DeviceId device, long charge) implements LedgerEvent {}
+
+    /**
+     * A member is dead, but others keep what it held from being freed: that stays counted, its credit is returned.
+     *
+     * @param held bytes where it held any, each at most its charge
+     */
+    record Lingers(ProcessId process, ImageId image, Map<DeviceId, Long> held) implements LedgerEvent {
+        public Lingers {
+            held = Map.copyOf(held);
+        }
+    }
+
+    /**
+     * Nobody keeps what a dead member held any longer.
+     *
+     * @param returned all that had stayed counted
+     */
+    record Lingered(ProcessId process, Map<DeviceId, Long> returned) implements LedgerEvent {
+        public Lingered {
+            returned = Map.copyOf(returned);
+        }
+    }
+
+    /**
      * A member is gone, and its memory with it.
      *
      * @param returned its whole charge on every device where it had any

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a session holds: one reading of every page, so that its numbers agree with each other.
  *
- * @param devices every device that a member sees or a limit names
+ * @param devices every device that a member sees, a dead one left something on, or a limit names
  * @param members in the order in which they joined
  */
 public record Status(List<DeviceUse> devices, List<MemberUse> members) {
@@ -61,7 +61,7 @@ public record Status(List<DeviceUse> devices, List<MemberUse> members) {
         }
         List<DeviceUse> devices = new ArrayList<>();
         for (DeviceId device : ledger.devices()) {
-            long used = 0;
+            long used = ledger.remaining(device);
             for (MemberUse member : members) {
                 for (DeviceUse use : member.devices()) {
                     used += use.device().equals(device) ? use.used() : 0;

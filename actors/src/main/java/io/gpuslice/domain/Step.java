@@ -19,6 +19,8 @@ public enum Step {
     ASK,
     /** Guest: the driver allocates. */
     DRIVER_ALLOC,
+    /** Guest: ask for memory that it holds already, with the flag HELD, and wait: what could not be foreseen. */
+    HOLD,
     /** Guest: enter the allocation in the table. */
     RECORD,
     /** Guest: take the allocation out of the table. */

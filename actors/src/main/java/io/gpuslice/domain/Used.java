@@ -21,9 +21,9 @@ final class Used {
         return Long.compareUnsigned(used, charge) > 0;
     }
 
-    /** Bytes held on this device by all members together. */
+    /** Bytes held on this device by all members together, and what the dead left behind. */
     static long sum(Ledger ledger, DeviceId device, PageLookup pages) {
-        long sum = 0;
+        long sum = ledger.remaining(device);
         for (Member member : ledger.members()) {
             int index = member.devices().indexOf(device);
             if (index >= 0) {

@@ -134,7 +134,7 @@ class ListChronicleTest extends SessionsFixture {
         assertThat(said.get(2)).startsWith("resize denied session " + opened.id() + BY_US + "0 BAD_REQUEST: ");
         assertThat(said.get(3))
                 .isEqualTo("renew denied session " + opened.id() + BY_US
-                        + "0 BAD_REQUEST: a TTL is at most 3650 days; 0 is none");
+                        + "0 BAD_REQUEST: a TTL is at most 3650 days; `none` is none");
         assertThat(said.get(4)).startsWith("token denied" + BY_US + "0 SESSION_UNKNOWN: ");
         assertThat(said.get(5)).startsWith("close denied" + BY_US + "0 SESSION_UNKNOWN: ");
     }

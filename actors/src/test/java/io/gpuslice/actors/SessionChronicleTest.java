@@ -193,9 +193,10 @@ class SessionChronicleTest extends SessionFixture {
         world.kill(process);
         world.kill(process);
 
+        await().untilAsserted(() -> assertThat(said(Operation.RECLAIM))
+                .containsExactly("reclaim ok session a pid 100 uid 1000 device 0 " + 40 * MIB + ": DIED"));
         describe(session);
-        assertThat(said(Operation.RECLAIM))
-                .containsExactly("reclaim ok session a pid 100 uid 1000 device 0 " + 40 * MIB + ": DIED");
+        assertThat(said(Operation.RECLAIM)).hasSize(1);
         assertThat(world.telemetry.timings(Timing.RECLAIM)).hasSize(1).first().isEqualTo(0L);
     }
 

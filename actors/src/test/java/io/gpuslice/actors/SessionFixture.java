@@ -166,7 +166,7 @@ abstract class SessionFixture {
 
     ChargeReply charge(ActorRef<Session.Command> session, ProcessId process, ImageId image, long bytes) {
         TestProbe<ChargeReply> reply = kit.createTestProbe();
-        session.tell(new Session.Charge(process, image, 0, bytes, 1, reply.getRef()));
+        session.tell(new Session.Charge(process, image, 0, bytes, false, 1, reply.getRef()));
         return reply.receiveMessage(Duration.ofSeconds(10));
     }
 

@@ -198,8 +198,8 @@ class SessionTest extends SessionFixture {
         world.kill(process);
         world.kill(process);
 
+        await().until(() -> describe(session).members().isEmpty());
         SessionView view = describe(session);
-        assertThat(view.members()).isEmpty();
         assertThat(view.reclaimed()).isEqualTo(40 * MIB);
         assertThat(view.counters()).isEqualTo(new SessionView.Counters(5, 3, 1));
         assertThat(page.isClosed).isTrue();
@@ -285,7 +285,7 @@ class SessionTest extends SessionFixture {
         world.blocking.hold();
         TestProbe<ChargeReply> waiting = kit.createTestProbe();
 
-        session.tell(new Session.Charge(process, World.image(2), 0, 63 * MIB, 7, waiting.getRef()));
+        session.tell(new Session.Charge(process, World.image(2), 0, 63 * MIB, false, 7, waiting.getRef()));
         world.blocking.awaitWork();
         assertThat(charge(session, third, World.image(3), 3 * MIB)).isInstanceOf(ChargeReply.Granted.class);
         world.memory.last().used[0] = 3 * MIB;
@@ -305,7 +305,7 @@ class SessionTest extends SessionFixture {
         world.blocking.hold();
         TestProbe<ChargeReply> waiting = kit.createTestProbe();
 
-        session.tell(new Session.Charge(process, World.image(2), 0, 64 * MIB, 7, waiting.getRef()));
+        session.tell(new Session.Charge(process, World.image(2), 0, 64 * MIB, false, 7, waiting.getRef()));
         world.blocking.awaitWork();
         world.kill(process);
         await().until(() -> describe(session).members().size() == 1);
@@ -659,6 +659,25 @@ class SessionTest extends SessionFixture {
 
         world.kill(leader);
 
+        describe(session);
+        sessions.expectNoMessage(GRACE.multipliedBy(5));
+    }
+
+    @Test
+    void aRemovalThatCannotBeRecordedIsRefusedWithTheReasonAndForgotten() {
+        ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
+        journal.failNextPersisted(SLOT, new IOException("No space left on device"));
+
+        assertThat(remove(session, false)).isInstanceOfSatisfying(Sessions.RemoveReply.Refused.class, refused -> {
+            assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL);
+            assertThat(refused.text()).contains("No space left on device", "nothing has changed");
+        });
+
+        // Nobody ends it behind the back of who was told so.
+        sessions.expectMessageClass(Sessions.Restored.class);
+        ProcessId process = world.process();
+        join(session, process, World.image(1));
+        world.kill(process);
         describe(session);
         sessions.expectNoMessage(GRACE.multipliedBy(5));
     }

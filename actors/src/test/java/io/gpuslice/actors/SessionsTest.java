@@ -68,6 +68,17 @@ class SessionsTest extends SessionsFixture {
     }
 
     @Test
+    void aNameThatIsTooLongIsRefusedWithItsLength() {
+        ActorRef<Sessions.Command> sessions = begin();
+
+        assertThat(openNamed(sessions, "ü".repeat(31)).warning()).isEmpty();
+        TestProbe<OpenReply> reply = kit.createTestProbe();
+        sessions.tell(
+                new Sessions.Open(US, "64MB", "ü".repeat(32), Duration.ZERO, 0, Optional.empty(), reply.getRef()));
+        assertThat(reply.expectMessageClass(OpenReply.Refused.class).text()).contains("at most 63", "has 64");
+    }
+
+    @Test
     void aLimitAboveTheDeviceWarns() {
         ActorRef<Sessions.Command> sessions = begin();
 

@@ -38,6 +38,7 @@ import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.persistence.testkit.PersistenceTestKitPlugin;
 import org.apache.pekko.persistence.testkit.PersistenceTestKitSnapshotPlugin;
+import org.jspecify.annotations.Nullable;
 
 /** The world outside the sessions, made of maps: processes die, exec and lose their pages when a test says so. */
 final class World {
@@ -64,6 +65,7 @@ final class World {
     final ActorRef<PidWatcher.Command> pidWatcher;
     final Table table = new Table();
     final Memory memory = new Memory();
+    final ActorRef<Census.Command> census;
     final TestClock clock = new TestClock();
     final Blocking blocking = new Blocking();
     final RecordingTelemetry telemetry = new RecordingTelemetry();
@@ -83,11 +85,12 @@ final class World {
             }
             return Behaviors.same();
         }));
+        census = kit.spawn(Census.create(table, blocking, Duration.ofMillis(1)));
     }
 
     /** What sessions see of this world. */
     Ports ports() {
-        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher, telemetry);
+        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher, census, telemetry);
     }
 
     /** A process that lives. */
@@ -172,6 +175,18 @@ final class World {
         final Set<ProcessId> withoutPage = ConcurrentHashMap.newKeySet();
         final Map<ProcessId, SessionId> environments = new ConcurrentHashMap<>();
         final List<String> ended = Collections.synchronizedList(new ArrayList<>());
+        /** By whom each was started. */
+        final Map<ProcessId, ProcessId> parents = new ConcurrentHashMap<>();
+        /** Who has a device open. */
+        final Set<ProcessId> holders = ConcurrentHashMap.newKeySet();
+        /** Whom the limit does not reach. */
+        final Map<ProcessId, Unenforced> unenforced = new ConcurrentHashMap<>();
+        /** How many looks for relatives fail. */
+        final AtomicInteger blindness = new AtomicInteger();
+
+        /** How many looks for relatives there were. */
+        final AtomicInteger surveys = new AtomicInteger();
+
         final AtomicInteger looks = new AtomicInteger();
         /** Whether no process can be told to end. */
         volatile boolean isImmune;
@@ -203,6 +218,39 @@ final class World {
                     .filter(entry -> entry.getValue().equals(session))
                     .map(Map.Entry::getKey)
                     .toList();
+        }
+
+        @Override
+        public Map<SessionId, List<ProcessId>> relatives(Map<SessionId, Set<ProcessId>> roots) throws IOException {
+            surveys.incrementAndGet();
+            if (blindness.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+                throw new IOException("too many open files");
+            }
+            Map<SessionId, List<ProcessId>> found = new ConcurrentHashMap<>();
+            roots.forEach((session, known) -> found.put(
+                    session,
+                    alive.stream()
+                            .filter(process -> belongs(process, session, known))
+                            .toList()));
+            return found;
+        }
+
+        private boolean belongs(@Nullable ProcessId process, SessionId session, Set<ProcessId> known) {
+            return process != null
+                    && alive.contains(process)
+                    && (known.contains(process)
+                            || session.equals(environments.get(process))
+                            || belongs(parents.get(process), session, known));
+        }
+
+        @Override
+        public boolean holdsDevice(ProcessId process) {
+            return holders.contains(process);
+        }
+
+        @Override
+        public Optional<Unenforced> unenforced(ProcessId process) {
+            return Optional.ofNullable(unenforced.get(process));
         }
 
         @Override

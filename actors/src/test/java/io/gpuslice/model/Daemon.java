@@ -31,6 +31,7 @@ import static io.gpuslice.model.State.AT;
 import static io.gpuslice.model.State.CHARGE;
 import static io.gpuslice.model.State.EOF;
 import static io.gpuslice.model.State.EXPIRED;
+import static io.gpuslice.model.State.FORCED;
 import static io.gpuslice.model.State.GATE;
 import static io.gpuslice.model.State.GRANTED;
 import static io.gpuslice.model.State.IMAGE;
@@ -77,7 +78,7 @@ final class Daemon {
             default -> work(state, branch);
         }
         if (state.get(KILLS) > 0 && state.get(JOB) != DOWN) {
-            branch.maybe(state, Step.ANSWER, -1, Daemon::kill);
+            branch.maybe(state, Step.ANSWER, -1, this::kill);
         }
     }
 
@@ -153,14 +154,16 @@ final class Daemon {
             s.set(KEPT + p, s.get(JOURNAL + p));
             s.set(MOST + p, believed(s, p));
         }
-        if (s.get(EXPIRED) == 1) {
+        boolean holds = guests.holds(s, t);
+        if (s.get(EXPIRED) == 1 && !(holds && mutation != Mutation.NO_HOLD_WHEN_EXPIRED)) {
             s.set(VERDICT, DENY_EXPIRED);
             s.set(STAGE, ANSWER);
             return;
         }
         int p = State.processOf(t);
-        int missing = Math.max(0, guests.operation(s, t) - (s.get(JOURNAL + p) - believed(s, p)));
-        if (missing <= scenario.limit(s) - s.sum(JOURNAL)) {
+        int missing = Math.max(0, guests.bytes(s, t) - (s.get(JOURNAL + p) - believed(s, p)));
+        boolean blindly = holds && mutation == Mutation.HOLD_WITHOUT_COLLECT;
+        if (missing <= scenario.limit(s) - s.sum(JOURNAL) || blindly) {
             s.set(KEPT + p, s.get(JOURNAL + p) + missing);
             s.set(VERDICT, GRANT);
             s.set(STAGE, firstWrite(missing == 0 ? WRITE_OWN_PAGE : WRITE_JOURNAL, WRITE_OWN_PAGE));
@@ -168,7 +171,7 @@ final class Daemon {
             s.set(VERDICT, DENY_QUOTA);
             s.set(STAGE, ANSWER);
         } else {
-            s.set(STAGE, ADD_UP);
+            s.set(STAGE, holds ? READ_USED : ADD_UP);
         }
     }
 
@@ -184,7 +187,7 @@ final class Daemon {
             s.set(TURN, turn + 1);
             return;
         }
-        boolean fits = guests.operation(s, s.get(SUBJECT)) <= scenario.limit(s) - s.get(SUM);
+        boolean fits = guests.bytes(s, s.get(SUBJECT)) <= scenario.limit(s) - s.get(SUM);
         s.set(SUM, 0);
         s.set(TURN, 0);
         if (fits) {
@@ -237,8 +240,8 @@ final class Daemon {
         s.set(TURN, 0);
         s.set(STAGE, firstWrite(WRITE_JOURNAL, WRITE_PAGES));
         if (s.get(JOB) == CHARGE_REQUEST) {
-            int n = guests.operation(s, s.get(SUBJECT));
-            boolean fits = n <= scenario.limit(s) - s.sum(KEPT);
+            int n = guests.bytes(s, s.get(SUBJECT));
+            boolean fits = n <= scenario.limit(s) - s.sum(KEPT) || guests.holds(s, s.get(SUBJECT));
             int p = State.processOf(s.get(SUBJECT));
             s.set(KEPT + p, s.get(KEPT + p) + (fits ? n : 0));
             s.set(VERDICT, fits ? GRANT : DENY_QUOTA);
@@ -253,18 +256,37 @@ final class Daemon {
         }
         if (s.get(JOB) == EXPIRE || s.get(JOB) == SHRINK) {
             s.set(s.get(JOB) == EXPIRE ? EXPIRED : SHRUNK, 1);
-            s.set(IN_FORCE, 0);
-            for (int t = 0; t < THREADS; t++) {
-                s.set(RULED + t, 0);
-            }
+            newRules(s);
         }
         if (s.sum(JOURNAL) > scenario.limit(s) && s.sum(JOURNAL) > before) {
-            throw new Broken("a charge is raised to " + s.sum(JOURNAL) + " above the limit " + scenario.limit(s));
+            force(s);
         }
+        s.set(FORCED, Math.min(s.get(FORCED), Math.max(0, s.sum(JOURNAL) - scenario.limit(s))));
         if (mutation == Mutation.RAISE_BEFORE_JOURNAL) {
             afterWrites(s);
         } else {
-            s.set(STAGE, own ? WRITE_OWN_PAGE : WRITE_PAGES);
+            s.set(STAGE, own && s.get(FORCED) == 0 ? WRITE_OWN_PAGE : WRITE_PAGES);
+        }
+    }
+
+    /** Only for what is held already, and only if nobody has idle credit. From now on the session takes no new memory. */
+    private void force(State s) {
+        int charged = s.sum(JOURNAL);
+        if (s.get(JOB) != CHARGE_REQUEST || !guests.holds(s, s.get(SUBJECT))) {
+            throw new Broken("a charge is raised to " + charged + " above the limit " + scenario.limit(s));
+        }
+        if (charged > s.sum(MOST) + guests.bytes(s, s.get(SUBJECT))) {
+            throw new Broken(
+                    "charges " + charged + " are forced above the limit, but only " + s.sum(MOST) + " was used");
+        }
+        s.set(FORCED, charged - scenario.limit(s));
+        newRules(s);
+    }
+
+    private static void newRules(State s) {
+        s.set(IN_FORCE, 0);
+        for (int t = 0; t < THREADS; t++) {
+            s.set(RULED + t, 0);
         }
     }
 
@@ -282,7 +304,8 @@ final class Daemon {
 
     private boolean gated(State s) {
         boolean expired = s.get(EXPIRED) == 1 && mutation != Mutation.NO_GATE_ON_EXPIRY;
-        boolean over = s.sum(JOURNAL) > scenario.limit(s) && mutation != Mutation.NO_GATE_ON_SHRINK;
+        Mutation without = s.get(FORCED) > 0 ? Mutation.NO_GATE_WHEN_HELD : Mutation.NO_GATE_ON_SHRINK;
+        boolean over = s.sum(JOURNAL) > scenario.limit(s) && mutation != without;
         return expired || over;
     }
 
@@ -324,9 +347,9 @@ final class Daemon {
             }
             case DENY_QUOTA -> {
                 int most = s.sum(MOST);
-                if (guests.operation(s, t) <= scenario.limit(s) - most) {
-                    throw new Broken("thread " + t + " is refused " + guests.operation(s, t)
-                            + ", though never more than " + most + " of " + scenario.limit(s) + " was used");
+                if (guests.bytes(s, t) <= scenario.limit(s) - most) {
+                    throw new Broken("thread " + t + " is refused " + guests.bytes(s, t) + ", though never more than "
+                            + most + " of " + scenario.limit(s) + " was used");
                 }
                 deny(s, t);
             }
@@ -337,7 +360,7 @@ final class Daemon {
 
     private void deny(State s, int t) {
         if (mutation != Mutation.NO_ANSWER) {
-            Guests.done(s, t);
+            guests.unanswered(s, t);
         }
     }
 
@@ -397,13 +420,13 @@ final class Daemon {
     // ---------------------------------------------------- kill and restart
 
     /** SIGKILL between any two steps: what waits for an answer is denied. */
-    private static void kill(State s) {
+    private void kill(State s) {
         s.set(KILLS, s.get(KILLS) - 1);
         forget(s);
         s.set(JOB, DOWN);
         for (int t = 0; t < THREADS; t++) {
             if (s.get(AT + t) == WAIT) {
-                Guests.done(s, t);
+                guests.unanswered(s, t);
             }
         }
     }

@@ -23,6 +23,7 @@ import static io.gpuslice.model.State.AT;
 import static io.gpuslice.model.State.BLOCK;
 import static io.gpuslice.model.State.CHARGE;
 import static io.gpuslice.model.State.DEATHS;
+import static io.gpuslice.model.State.DEBT;
 import static io.gpuslice.model.State.EOF;
 import static io.gpuslice.model.State.EXECS;
 import static io.gpuslice.model.State.EXPIRED;
@@ -55,7 +56,7 @@ final class Guests {
 
     void step(State state, int t, Branch branch) {
         int p = State.processOf(t);
-        int n = operation(state, t);
+        int n = bytes(state, t);
         switch (state.get(AT + t)) {
             case BEGIN -> begin(state, t, p, n, branch);
             case LOAD_USED -> branch.sure(state, Step.LOAD, t, s -> loadUsed(s, t, p));
@@ -72,12 +73,19 @@ final class Guests {
                         return;
                     }
                     use(s, p, n);
-                    go(s, t, mutation == Mutation.NO_RECHECK ? DRIVER_ALLOC : RECHECK);
+                    if (mutation == Mutation.NO_RECHECK) {
+                        fits(s, t);
+                    } else {
+                        go(s, t, RECHECK);
+                    }
                 });
             case RECHECK ->
                 branch.sure(state, Step.RECHECK, t, s -> {
-                    boolean fits = s.get(CHARGE + p) >= s.get(SEEN_USED + t) + n;
-                    go(s, t, fits ? DRIVER_ALLOC : BACK_OFF);
+                    if (s.get(CHARGE + p) >= s.get(SEEN_USED + t) + n) {
+                        fits(s, t);
+                    } else {
+                        go(s, t, BACK_OFF);
+                    }
                 });
             case BACK_OFF ->
                 branch.sure(state, Step.BACK_OFF, t, s -> {
@@ -85,9 +93,9 @@ final class Guests {
                     go(s, t, ASK);
                 });
             case ASK ->
-                branch.sure(state, Step.ASK, t, s -> {
+                branch.sure(state, holds(state, t) ? Step.HOLD : Step.ASK, t, s -> {
                     if (s.get(JOB) == DOWN) {
-                        done(s, t); // nobody answers: denied
+                        unanswered(s, t);
                     } else {
                         go(s, t, WAIT);
                     }
@@ -128,9 +136,45 @@ final class Guests {
         return pc < program.size() ? program.get(pc) : -1;
     }
 
+    /** How many bytes it is about. */
+    int bytes(State state, int t) {
+        int operation = operation(state, t);
+        return operation == Scenario.HOLD ? 1 : operation;
+    }
+
+    /** Whether the thread has what it asks for already. */
+    boolean holds(State state, int t) {
+        return operation(state, t) == Scenario.HOLD;
+    }
+
+    /** Nobody answers: denied. What is held already is asked for until somebody does. */
+    void unanswered(State s, int t) {
+        if (holds(s, t)) {
+            s.set(GRANTED + t, 0);
+            go(s, t, LOAD_USED);
+        } else {
+            done(s, t);
+        }
+    }
+
+    private void fits(State s, int t) {
+        if (holds(s, t)) {
+            s.set(DEBT + State.processOf(t), 0);
+            done(s, t);
+        } else {
+            go(s, t, DRIVER_ALLOC);
+        }
+    }
+
     private void begin(State state, int t, int p, int n, Branch branch) {
         if (n < 0) {
             branch.sure(state, Step.LOAD, t, s -> go(s, t, END));
+        } else if (holds(state, t)) {
+            branch.sure(state, Step.DRIVER_ALLOC, t, s -> {
+                s.set(BLOCK + t, s.get(BLOCK + t) + n);
+                s.set(DEBT + p, 1);
+                go(s, t, LOAD_USED);
+            });
         } else if (n == Scenario.FREE && state.get(BLOCK + t) == 0) {
             branch.sure(state, Step.TAKE, t, s -> done(s, t));
         } else if (n == Scenario.FREE) {
@@ -165,7 +209,7 @@ final class Guests {
             if (s.get(EXPIRED) == 1) {
                 throw new Broken("thread " + t + " began after the expiry and allocates");
             }
-            int held = s.held(0) + s.held(1) + n;
+            int held = s.held(0) + s.held(1) + n - s.sum(DEBT);
             if (held > scenario.limit(s)) {
                 throw new Broken(
                         "thread " + t + " began under the limit " + scenario.limit(s) + " and makes it " + held);
@@ -240,5 +284,6 @@ final class Guests {
                 s.set(BLOCK + t, 0);
             }
         }
+        s.set(DEBT + p, 0);
     }
 }

@@ -17,6 +17,12 @@ enum Mutation {
     NO_GATE_ON_EXPIRY,
     /** A limit below what is held leaves the pages without a gate. */
     NO_GATE_ON_SHRINK,
+    /** Memory that is held already leaves the pages without a gate, although it is above the limit. */
+    NO_GATE_WHEN_HELD,
+    /** Memory that is held already is charged above the limit although there was idle credit. */
+    HOLD_WITHOUT_COLLECT,
+    /** After the expiry memory that is held already is not charged either. */
+    NO_HOLD_WHEN_EXPIRED,
     /** A free lowers used before the driver has let the memory go. */
     LOWER_USED_BEFORE_DRIVER_FREE,
     /** The end of an old image is taken for the end of the new one. */

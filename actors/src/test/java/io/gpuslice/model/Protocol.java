@@ -6,8 +6,10 @@ import static io.gpuslice.model.Codes.IDLE;
 import static io.gpuslice.model.Codes.RUNNING;
 import static io.gpuslice.model.State.AT;
 import static io.gpuslice.model.State.DEATHS;
+import static io.gpuslice.model.State.DEBT;
 import static io.gpuslice.model.State.EOF;
 import static io.gpuslice.model.State.EXECS;
+import static io.gpuslice.model.State.FORCED;
 import static io.gpuslice.model.State.IMAGE;
 import static io.gpuslice.model.State.IN_FORCE;
 import static io.gpuslice.model.State.JOB;
@@ -61,13 +63,14 @@ final class Protocol {
     void check(State state) {
         int limit = scenario.limit(state);
         int charged = state.sum(JOURNAL);
-        if (charged > scenario.limit() || (charged > limit && state.get(SHRUNK) == 0)) {
+        int most = (state.get(SHRUNK) == 0 ? limit : scenario.limit()) + state.get(FORCED);
+        if (charged > most) {
             throw new Broken("charges " + charged + " above the limit " + limit);
         }
         for (int p = 0; p < PROCESSES; p++) {
             boolean charges = state.get(MEMBER + p) == 1 + state.get(IMAGE + p);
             int charge = charges ? state.get(JOURNAL + p) : 0;
-            if (state.held(p) > charge) {
+            if (state.held(p) > charge + state.get(DEBT + p)) {
                 throw new Broken("process " + p + " holds " + state.held(p) + ", charged " + charge);
             }
         }

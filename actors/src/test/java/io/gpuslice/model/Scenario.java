@@ -13,8 +13,8 @@ import java.util.List;
  * @param execs of processes
  * @param expiry whether the session can expire
  * @param shrink whether the limit can be lowered
- * @param programs per thread, what it does: a positive number allocates as many bytes, 0 frees its block. Threads 0
- *     and 1 are process 0, thread 2 is process 1
+ * @param programs per thread, what it does: a positive number allocates as many bytes, 0 frees its block, and
+ *     {@link #HOLD} takes a byte that nobody could foresee. Threads 0 and 1 are process 0, thread 2 is process 1
  */
 record Scenario(
         String name,
@@ -27,6 +27,8 @@ record Scenario(
         boolean shrink,
         List<List<Integer>> programs) {
     static final int FREE = 0;
+    /** Not the last number that fits, but more than anybody allocates. */
+    static final int HOLD = 4;
     /** What the image after an exec does. */
     static final List<Integer> AFTER_EXEC = List.of(1);
 
@@ -41,6 +43,8 @@ record Scenario(
             new Scenario("exec", 2, 1, 1, 0, 1, false, false, List.of(cycle, once, whole)),
             new Scenario("expiry", 2, 1, 1, 0, 0, true, false, List.of(cycle, once, whole)),
             new Scenario("shrink", 2, 1, 1, 0, 0, false, true, List.of(cycle, once, whole)),
+            new Scenario("held", 2, 1, 1, 1, 0, false, false, List.of(cycle, once, List.of(HOLD, FREE))),
+            new Scenario("held, expiry", 2, 1, 1, 0, 0, true, false, List.of(cycle, List.of(HOLD), whole)),
         };
     }
 
@@ -50,6 +54,7 @@ record Scenario(
         List<Integer> whole = List.of(2, FREE);
         return new Scenario[] {
             new Scenario("everything", 2, 1, 1, 1, 1, true, true, List.of(cycle, List.of(1), whole)),
+            new Scenario("held, and everything", 2, 1, 1, 1, 0, true, true, List.of(cycle, List.of(HOLD), whole)),
             new Scenario("limit 3", 3, 2, 1, 0, 0, true, true, List.of(cycle, List.of(1), List.of(2))),
         };
     }
@@ -70,6 +75,8 @@ record Scenario(
             case RECLAIM_TWICE -> quick[2];
             case NO_GATE_ON_EXPIRY, NO_REOPEN -> quick[3];
             case NO_GATE_ON_SHRINK -> quick[4];
+            case NO_GATE_WHEN_HELD, HOLD_WITHOUT_COLLECT -> quick[5];
+            case NO_HOLD_WHEN_EXPIRED -> quick[6];
         };
     }
 

@@ -41,6 +41,9 @@ final class State {
     /** What the driver has really given. */
     static final int BLOCK = field(2, THREADS);
 
+    /** What the driver has given unasked, and the session has not counted yet. */
+    static final int DEBT = field(1, PROCESSES);
+
     // The daemon: gone after a kill.
     static final int JOB = field(3, 1);
     static final int STAGE = field(4, 1);
@@ -59,6 +62,8 @@ final class State {
     static final int IN_FORCE = field(1, 1);
     /** The allocation began under the session's present limit and state, with all pages carrying them. */
     static final int RULED = field(1, THREADS);
+    /** By how much the charges are above the limit, because memory was held already. */
+    static final int FORCED = field(2, 1);
     /** The most that was used since the request is being decided. */
     static final int MOST = field(2, PROCESSES);
 

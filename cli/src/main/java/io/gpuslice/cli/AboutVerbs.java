@@ -85,18 +85,24 @@ final class AboutVerbs {
         }
     }
 
-    /** The same for people. */
+    /** The same for people: a line a fact, and a table of the GPUs. */
     private @Nullable Json tabulateBoth() throws Failure {
-        Table table = new Table("", "");
-        fill(table, "client", client());
+        Table facts = new Table("", "");
+        Table devices = DeviceText.table(List.of());
+        fill(facts, "client", client());
         try {
             Json daemon = daemon();
             if (daemon != null) {
-                fill(table, "daemon", daemon);
+                fill(facts, "daemon", daemon);
+                devices = DeviceText.table(daemon.objects("devices"));
             }
             return daemon;
         } finally {
-            context.out().print(table.body());
+            context.out().print(facts.body());
+            if (!devices.isEmpty()) {
+                context.out().println();
+                context.out().print(devices.styled(context.colourOnOut()));
+            }
         }
     }
 
@@ -131,21 +137,16 @@ final class AboutVerbs {
         }
     }
 
-    private static void fill(Table table, String prefix, Json json) {
+    private static void fill(Table facts, String whose, Json json) {
         json.members().forEach((name, value) -> {
+            String label = whose + " " + name.replace('_', ' ');
             switch (value) {
-                case Json inner -> fill(table, prefix + " " + name, inner);
-                case List<?> items -> {
-                    for (int i = 0; i < items.size(); i++) {
-                        if (items.get(i) instanceof Json inner) {
-                            fill(table, prefix + " " + name + " " + i, inner);
-                        } else {
-                            table.row(prefix + " " + name + " " + i, String.valueOf(items.get(i)));
-                        }
-                    }
+                case List<?> _ -> {
+                    // A table of its own.
                 }
-                case null -> table.row(prefix + " " + name, "-");
-                default -> table.row(prefix + " " + name, value.toString());
+                case null -> facts.row(label, "-");
+                case Boolean yes -> facts.row(label, yes ? "yes" : "no");
+                default -> facts.row(label, value.toString());
             }
         });
     }

@@ -78,12 +78,23 @@ final class Daemons {
 
     /** That none runs. Sessions outlive their daemon, so that says nothing of whether there are any. */
     Failure none() throws Failure {
-        String what = "no daemon is running at " + String.join(" or ", places());
+        String what = "no daemon is running at " + String.join(" or ", places()) + barred();
         return new DaemonStarter(context).hasState()
                 ? new Failure(
                         what + "; sessions it had come back when one starts",
                         "run, create or exec start it, and so does `gpusliced`")
                 : new Failure(what, "`gpuslice run --limit 8GB -- CMD` starts one, and so does `gpusliced`");
+    }
+
+    /** That one of them may be there all the same, for others. */
+    private String barred() throws Failure {
+        StringBuilder said = new StringBuilder();
+        for (Path socket : sockets()) {
+            if (Files.exists(socket) && !Files.isWritable(socket)) {
+                said.append(" (").append(notForUs(socket).getMessage()).append(')');
+            }
+        }
+        return said.toString();
     }
 
     /** For verbs that open a session. Of several that find none at the same time one starts it, and the others wait. */
@@ -176,8 +187,14 @@ final class Daemons {
             return Optional.of(Connection.open(socket, context.locations().uid(), patience, log));
         } catch (LinuxException e) {
             return switch (e.errno()) {
-                // None there, or one that is not for us, such as another group's.
-                case Errno.ENOENT, Errno.ENOTDIR, Errno.EACCES -> Optional.empty();
+                case Errno.ENOENT, Errno.ENOTDIR -> Optional.empty();
+                case Errno.EACCES -> {
+                    // The machine's may be for others alone; then there is the user's own.
+                    if (socket.equals(sockets().getLast())) {
+                        throw notForUs(socket);
+                    }
+                    yield Optional.empty();
+                }
                 case Errno.ECONNREFUSED -> {
                     requireLeftBehind(socket);
                     yield Optional.empty();
@@ -191,6 +208,26 @@ final class Daemons {
                     "the daemon at " + socket + " does not accept: " + e.getMessage(),
                     "it may be stopped or overloaded: look at its process and its log, then try again");
         }
+    }
+
+    private Failure notForUs(Path socket) throws Failure {
+        int uid = context.locations().uid();
+        return new Failure(
+                "you (uid " + uid + ") may not connect to " + socket + ", which belongs to " + owner(socket),
+                "unset GPUSLICE_IPC_SOCK for a daemon of your own, or ask the owner to let you in");
+    }
+
+    /** The directory's where that is closed already. */
+    private static String owner(Path socket) {
+        for (Path path = socket; path != null; path = path.getParent()) {
+            try {
+                return "uid " + Files.getAttribute(path, "unix:uid")
+                        + (path.equals(socket) ? "" : ", as the owner of " + path);
+            } catch (IOException e) {
+                // Not to be seen from here: the directory it is in may be.
+            }
+        }
+        return "somebody else";
     }
 
     /** What refuses is the socket of a daemon that has died, or no socket at all: there none could ever listen. */

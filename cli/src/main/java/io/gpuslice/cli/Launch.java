@@ -10,6 +10,7 @@ import io.gpuslice.wire.Abi;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Collectors;
 
@@ -21,6 +22,7 @@ final class Launch {
     private final Context context;
     private final Daemons daemons;
     private final List<String> gpus;
+    private final Environ environ;
     private final boolean force;
     private final boolean quiet;
 
@@ -28,13 +30,16 @@ final class Launch {
      * The same for both.
      *
      * @param gpus that the program may see, as typed; empty: all
+     * @param countContext as typed; empty: not at all
      * @param force run it even if it cannot be limited
      * @param quiet no warnings
      */
-    Launch(Context context, List<String> gpus, boolean force, boolean quiet) {
+    Launch(Context context, List<String> gpus, Optional<String> countContext, boolean force, boolean quiet)
+            throws Failure {
         this.context = context;
         this.daemons = new Daemons(context);
         this.gpus = gpus;
+        this.environ = ContextCount.in(context.environ(), countContext);
         this.force = force;
         this.quiet = quiet;
     }
@@ -106,7 +111,7 @@ final class Launch {
         if (!quiet) {
             session.warning().ifPresent(context::say);
         }
-        Environ environ = context.environ()
+        Environ environ = this.environ
                 .with("GPUSLICE_SESSION", session.id())
                 .with("GPUSLICE_IPC_SOCK", connection.path().toString())
                 .with("GPUSLICE_IPC_TOKEN", session.token());

@@ -11,11 +11,24 @@ import java.time.Instant;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Sessions for people. */
 final class SessionText {
+    /** Stands before every other state: of the numbers beside it none can be relied on. */
+    private static final String UNENFORCED = "UNENFORCED";
+
+    private static final String ABOUT_REMAINDERS = """
+            Lingering memory was a dead process's: it counts until whoever else of the session has that device open has ended.
+            """;
+
+    private static final String ABOUT_UNENFORCED = """
+            What these take of the GPU is in no number here, and nothing keeps it within the limit. End them; started with
+            LD_PRELOAD as gpuslice sets it, without privileges of their own and linked dynamically, they are limited.
+            """;
+
     private SessionText() {}
 
     /** A line a session. */
@@ -25,7 +38,7 @@ final class SessionText {
             table.row(
                     session.text("id", "?"),
                     session.text("name", "").isEmpty() ? "-" : session.text("name", ""),
-                    session.text("state", "?"),
+                    session.objects("unenforced").isEmpty() ? session.text("state", "?") : UNENFORCED,
                     limit(session),
                     size(session, "used_bytes"),
                     size(session, "credit_bytes"),
@@ -77,6 +90,8 @@ final class SessionText {
         section(text, devices);
         section(text, processes);
         section(text, shares(session));
+        section(text, remainders(session), ABOUT_REMAINDERS);
+        section(text, unenforced(session), ABOUT_UNENFORCED);
         section(text, refusals(session));
 
         List<String> counters = new ArrayList<>();
@@ -112,6 +127,28 @@ final class SessionText {
         return table;
     }
 
+    /** What no member holds, and counts as used all the same. */
+    private static Table remainders(Json session) {
+        Table table = new Table("ALSO USED", ">PID", "DEVICE", ">USED");
+        for (Json remainder : session.objects("remainders")) {
+            table.row(
+                    remainder.text("reason", "?").toLowerCase(Locale.ROOT),
+                    remainder.text("pid", "?"),
+                    device(session, remainder),
+                    size(remainder, "bytes"));
+        }
+        return table;
+    }
+
+    /** Processes that the limit does not reach. */
+    private static Table unenforced(Json session) {
+        Table table = new Table(">PID", "UNENFORCED BECAUSE", "COMMAND");
+        for (Json process : session.objects("unenforced")) {
+            table.row(process.text("pid", "?"), process.text("why", "?"), process.text("command", "?"));
+        }
+        return table;
+    }
+
     /** The last ones, the newest first. */
     private static Table refusals(Json session) {
         Table table = new Table("REFUSED", ">PID", "DEVICE", ">ASKED", ">USED", ">LIMIT", "WHY");
@@ -119,17 +156,22 @@ final class SessionText {
             table.row(
                     refusal.text("at", "?"),
                     refusal.text("pid", "?"),
-                    session.objects("devices").stream()
-                            .filter(device -> device.text("uuid", "?").equals(refusal.text("device", "")))
-                            .findFirst()
-                            .map(SessionText::device)
-                            .orElse(refusal.text("device", "?")),
+                    device(session, refusal),
                     size(refusal, "asked_bytes"),
                     size(refusal, "used_bytes"),
                     size(refusal, "limit_bytes"),
                     refusal.text("error_code", "?"));
         }
         return table;
+    }
+
+    /** The one whose UUID {@code of} names. */
+    private static String device(Json session, Json of) {
+        return session.objects("devices").stream()
+                .filter(device -> device.text("uuid", "?").equals(of.text("device", "")))
+                .findFirst()
+                .map(SessionText::device)
+                .orElse(of.text("device", "?"));
     }
 
     /** By its index, or by its UUID where it has none here. */
@@ -140,13 +182,20 @@ final class SessionText {
     }
 
     private static void section(StringBuilder text, Table table) {
+        section(text, table, "");
+    }
+
+    /** @param about said below it */
+    private static void section(StringBuilder text, Table table, String about) {
         if (!table.isEmpty()) {
-            text.append('\n').append(table);
+            text.append('\n').append(table).append(about);
         }
     }
 
     private static String flags(Json session) {
-        return (session.is("strict") ? ", strict" : "") + (session.is("keep") ? ", kept" : "");
+        return (session.is("strict") ? ", strict" : "")
+                + (session.is("keep") ? ", kept" : "")
+                + (session.objects("unenforced").isEmpty() ? "" : ", " + UNENFORCED);
     }
 
     /** A dash where the daemon does not say. */

@@ -161,8 +161,13 @@ enum Verb {
         return words;
     }
 
-    private static Launch launch(Context context, Typed typed) {
-        return new Launch(context, typed.all("--gpus"), typed.is("--force"), typed.is("--quiet"));
+    private static Launch launch(Context context, Typed typed) throws Failure {
+        return new Launch(
+                context,
+                typed.all("--gpus"),
+                typed.value(ContextCount.OPTION),
+                typed.is("--force"),
+                typed.is("--quiet"));
     }
 
     /** What was typed. */
@@ -230,6 +235,7 @@ enum Verb {
                         .paramLabel("GPU")
                         .description("The GPUs the program sees: indexes as nvidia-smi counts, or UUIDs.")
                         .build())
+                .addOption(ContextCount.option())
                 .addOption(flag("Run it even if it cannot be limited (UNENFORCED), instead of refusing.", "--force"));
     }
 

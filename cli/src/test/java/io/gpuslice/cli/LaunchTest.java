@@ -95,6 +95,31 @@ class LaunchTest {
     }
 
     @Test
+    void contextsAreCountedAsTheProgramsEnvironmentThenSays() throws Exception {
+        String[] measured = {"run", "--limit", "1GB", "--count-context", "printenv", "GPUSLICE_COUNT_CONTEXT"};
+        assertThat(gpuslice.gpuslice(measured).text()).isEqualTo("measured\n");
+        String[] given = {"run", "--count-context=512MB", "--limit", "1GB", "--", "printenv", "GPUSLICE_COUNT_CONTEXT"};
+        assertThat(gpuslice.gpuslice(given).text()).isEqualTo("536870912\n");
+        String[] joined = {"exec", "--count-context=1G", FakeDaemon.ID, "printenv", "GPUSLICE_COUNT_CONTEXT"};
+        assertThat(gpuslice.gpuslice(joined).text()).isEqualTo("1073741824\n");
+        assertThat(run("printenv", "GPUSLICE_COUNT_CONTEXT").text()).isEmpty();
+
+        gpuslice.environment.put("GPUSLICE_COUNT_CONTEXT", "measured");
+        assertThat(run("printenv", "GPUSLICE_COUNT_CONTEXT").text()).isEqualTo("measured\n");
+        assertThat(gpuslice.gpuslice(given).text()).isEqualTo("536870912\n");
+    }
+
+    @Test
+    void aContextsSizeThatIsNoneIsRefusedBeforeASessionIsOpened() throws Exception {
+        Installation.Result result = gpuslice.gpuslice("run", "--limit", "1GB", "--count-context=much", "--", "true");
+        assertThat(result.status()).isEqualTo(125);
+        assertThat(result.err())
+                .contains("--count-context: size \"much\" is not a size")
+                .contains("what a context takes is measured");
+        assertThat(daemon.asked(Frame.Open.class)).isEmpty();
+    }
+
+    @Test
     void theEnvironmentIsHandedOnByteForByte() throws Exception {
         Installation.Result result = gpuslice.shell("""
                 odd=$(printf 'V=\\377\\201')

@@ -52,6 +52,13 @@ class LauncherTest {
     }
 
     @Test
+    void aJavaThatTheTreeBringsAlongMovesWithIt() throws Exception {
+        Path along = java(gpuslice.home.resolve("lib/runtime").toString(), "25.0.1");
+        Files.writeString(gpuslice.home.resolve("lib/java-home"), "lib/runtime\n");
+        assertThat(called("ps").getFirst()).isEqualTo(along + "/bin/java");
+    }
+
+    @Test
     void whereTheBuildsJavaIsGoneOrTooOldAnotherIsFound() throws Exception {
         java("built", "21.0.9");
         gpuslice.environment.put("JAVA_HOME", java("home", "25").toString());

@@ -106,6 +106,39 @@ class SessionTextTest {
     }
 
     @Test
+    void whoTheLimitDoesNotReachIsNamedWithTheReasonAndWhatToDo() throws Exception {
+        Json session = Json.parse("""
+                {"id":"ff","state":"ACTIVE","strict":true,
+                 "unenforced":[{"pid":4733,"command":"/opt/tool --all","why":"its program is static"}]}""");
+        assertThat(SessionText.table(List.of(session)).toString())
+                .contains("UNENFORCED")
+                .doesNotContain("ACTIVE");
+        assertThat(SessionText.sections(session))
+                .contains("state     ACTIVE, strict, UNENFORCED\n")
+                .contains("""
+
+                         PID  UNENFORCED BECAUSE     COMMAND
+                        4733  its program is static  /opt/tool --all
+                        What these take of the GPU is in no number here""")
+                .contains("End them");
+        assertThat(SessionText.sections(Json.parse(SESSION))).doesNotContain("UNENFORCED");
+    }
+
+    @Test
+    void whatIsUsedThoughNoProcessHoldsItIsListed() throws Exception {
+        Json session = Json.parse("""
+                {"id":"ff","devices":[{"uuid":"GPU-aa","index":0}],
+                 "remainders":[{"pid":42,"device":"GPU-aa","bytes":1048576,"reason":"LINGERING"},
+                  {"pid":43,"device":"GPU-bb","bytes":4096,"reason":"LINGERING"}]}""");
+        assertThat(SessionText.sections(session)).contains("""
+
+                        ALSO USED  PID  DEVICE     USED
+                        lingering   42  0       1.0 MiB
+                        lingering   43  GPU-bb  4.0 KiB
+                        Lingering memory was a dead process's: it counts until whoever else""");
+    }
+
+    @Test
     void aLeaderThatHasNotTouchedAGpuIsShownByItsCommandLine() throws Exception {
         long pid = ProcessHandle.current().pid();
         String idle = "{\"id\":\"ff\",\"leader\":{\"pid\":%d},\"created_at\":\"%s\",\"processes\":[]}";

@@ -8,7 +8,9 @@ import io.gpuslice.wire.Frame;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import org.assertj.core.api.Assumptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -92,6 +94,24 @@ class VerbsTest {
         Installation.Result result = gpuslice.gpuslice("ps");
         assertThat(result.status()).isEqualTo(1);
         assertThat(result.err()).contains("does not go on behind a");
+    }
+
+    @Test
+    void aDaemonOfSomebodyElsesIsNotTakenForNone() throws Exception {
+        Assumptions.assumeThat(Files.getAttribute(here, "unix:uid"))
+                .as("only root can give a socket away")
+                .isEqualTo(0);
+        Files.setAttribute(daemon.socket, "unix:uid", 65534);
+        Files.setPosixFilePermissions(daemon.socket, PosixFilePermissions.fromString("rwx------"));
+        for (String verb : List.of("ps", "run --limit 1GB true")) {
+            // Root, but without root's right to everything.
+            Installation.Result result = gpuslice.shell("setpriv --inh-caps=-all --bounding-set=-all \"$G\" " + verb);
+            assertThat(result.status()).as(verb).isNotZero();
+            assertThat(result.err())
+                    .contains("you (uid 0) may not connect to " + daemon.socket + ", which belongs to uid 65534")
+                    .contains("unset GPUSLICE_IPC_SOCK")
+                    .doesNotContain("no daemon is running");
+        }
     }
 
     @Test
@@ -298,15 +318,24 @@ class VerbsTest {
     void infoShowsClientDaemonAndDevices() throws Exception {
         daemon.bodies.put(
                 "GET /info",
-                ok("{\"version\":\"9.8\",\"state_directory\":\"/s\",\"http_url\":\"http://127.0.0.1:8747\","
-                        + "\"audit_file\":\"/s/audit.jsonl\"}"));
-        daemon.bodies.put("GET /devices", ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\"}]}"));
+                ok("{\"version\":\"9.8\",\"pid\":42,\"state_directory\":\"/s\",\"http_url\":\"http://127.0.0.1:8747\","
+                        + "\"audit_file\":null,\"operator_token\":false}"));
+        daemon.bodies.put(
+                "GET /devices",
+                ok("{\"devices\":[{\"index\":0,\"uuid\":\"GPU-aa\",\"name\":\"A\",\"total_bytes\":1073741824}]}"));
         assertThat(gpuslice.gpuslice("info").text())
                 .containsPattern("client home +" + gpuslice.home)
-                .containsPattern("daemon state_directory +/s")
-                .containsPattern("daemon http_url +http://127.0.0.1:8747\n")
-                .containsPattern("daemon audit_file +/s/audit.jsonl\n")
-                .containsPattern("daemon devices 0 uuid +GPU-aa");
+                .containsPattern("daemon pid +42\n")
+                .containsPattern("daemon state directory +/s\n")
+                .containsPattern("daemon http url +http://127.0.0.1:8747\n")
+                .containsPattern("daemon audit file +-\n")
+                .containsPattern("daemon operator token +no\n")
+                .doesNotContain("daemon devices")
+                .endsWith("""
+
+                        DEVICE  UUID    NAME   MEMORY
+                             0  GPU-aa  A     1.0 GiB
+                        """);
         daemon.close();
         Installation.Result without = gpuslice.gpuslice("info");
         assertThat(without.status()).isEqualTo(1);

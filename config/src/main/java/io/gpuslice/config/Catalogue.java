@@ -2,6 +2,7 @@
 package io.gpuslice.config;
 
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Function;
+import java.util.regex.PatternSyntaxException;
 import java.util.stream.Collectors;
 
 /** Every setting of the daemon, once. {@link Settings} reads them, and the reference page is made of them. */
@@ -69,6 +71,13 @@ final class Catalogue {
             "",
             "The devices and their memory in nvidia-smi's order, where NVML cannot tell. Unset: NVML is asked.",
             Catalogue::devices);
+    static final Setting<String> DEVICE_NODES = new Setting<>(
+            "device-nodes",
+            "glob",
+            "/dev/nvidia[0-9]*",
+            "Files that a process has open as long as it may hold a GPU's memory: while a child of a dead process has one of them open, "
+                    + "what the dead one held stays counted.",
+            Catalogue::glob);
     static final Setting<Integer> SNAPSHOT_EVERY = new Setting<>(
             "journal.snapshot-every",
             "number of events, from 10",
@@ -141,6 +150,7 @@ final class Catalogue {
             END_GRACE,
             KILL_GRACE,
             DEVICES,
+            DEVICE_NODES,
             SNAPSHOT_EVERY,
             JOURNAL_ENGINE,
             HTTP_ADDRESS,
@@ -184,6 +194,16 @@ final class Catalogue {
         }
         throw new InvalidValueException(
                 "\"" + text + "\" is not a whole number from " + atLeast + " to " + Integer.MAX_VALUE);
+    }
+
+    private static String glob(String text) {
+        try {
+            FileSystems.getDefault().getPathMatcher("glob:" + text);
+            return text;
+        } catch (PatternSyntaxException e) {
+            throw new InvalidValueException("\"" + text + "\" is not a glob (" + e.getDescription()
+                    + "): write a path in which * stands for any name and [0-9] for a digit");
+        }
     }
 
     private static <E extends Enum<E>> E oneOf(Class<E> type, String text) {

@@ -15,12 +15,14 @@ import java.util.Optional;
  *
  * @param stateDirectory of journals, snapshots, the audit log and HTTP's token; absolute
  * @param devices with their memory, if told; empty: NVML is to be asked
+ * @param deviceNodes glob of the files that whoever may hold a device's memory has open
  */
 public record Settings(
         Ipc ipc,
         Path stateDirectory,
         Sessions sessions,
         List<LimitSpec.Device> devices,
+        String deviceNodes,
         Journal journal,
         Http http,
         Audit audit,
@@ -158,6 +160,7 @@ public record Settings(
                         sources.get(Catalogue.END_GRACE),
                         sources.get(Catalogue.KILL_GRACE)),
                 sources.get(Catalogue.DEVICES),
+                sources.get(Catalogue.DEVICE_NODES),
                 new Journal(sources.get(Catalogue.SNAPSHOT_EVERY), sources.get(Catalogue.JOURNAL_ENGINE)),
                 new Http(sources.get(Catalogue.HTTP_ADDRESS), sources.get(Catalogue.HTTP_TOKEN)),
                 new Audit(

@@ -136,6 +136,16 @@ class SettingsTest {
     }
 
     @Test
+    void whoHoldsADevicesMemoryIsToldByTheFilesItHasOpen() {
+        assertThat(load().deviceNodes()).isEqualTo("/dev/nvidia[0-9]*");
+        environment.put("GPUSLICE_DEVICE_NODES", "/tmp/card-*");
+        assertThat(load().deviceNodes()).isEqualTo("/tmp/card-*");
+        environment.put("GPUSLICE_DEVICE_NODES", "/dev/nvidia[0-9");
+        assertThatThrownBy(this::load)
+                .hasMessageStartingWith("GPUSLICE_DEVICE_NODES: device-nodes: \"/dev/nvidia[0-9\" is not a glob (");
+    }
+
+    @Test
     void theTokensAreNeverPrinted() {
         environment.put("GPUSLICE_IPC_TOKEN", "very-secret");
         environment.put("GPUSLICE_HTTP_TOKEN", "very-secret-as-well");

@@ -17,6 +17,7 @@ import io.gpuslice.http.metrics.Metrics;
 import io.gpuslice.linux.PrivateDirectory;
 import io.gpuslice.linux.Procfs;
 import io.gpuslice.persistence.StateDirectory;
+import io.gpuslice.persistence.StateException;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -36,7 +37,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The whole of a running daemon: its state, its event loop, its actors. Guests go on while none runs. */
-final class Daemon implements AutoCloseable {
+final class Daemon {
 
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration LONGEST_START = Duration.ofMinutes(2);
@@ -84,8 +85,7 @@ final class Daemon implements AutoCloseable {
 
     private static Daemon start(Settings settings, String version, Parts parts)
             throws IOException, InterruptedException {
-        StateDirectory state = parts.add(StateDirectory.open(
-                settings.stateDirectory(), settings.journal().engine(), Procfs.bootId()));
+        StateDirectory state = parts.add(state(settings));
         Optional<AuditLog> audit = audit(settings, version, parts);
         AtomicReference<@Nullable URI> url = new AtomicReference<>();
         Handlers handlers = new Handlers(
@@ -104,9 +104,10 @@ final class Daemon implements AutoCloseable {
                 handlers::devices,
                 version,
                 () -> audit.map(AuditLog::lost).orElse(0L));
-        List<Telemetry> listeners = new ArrayList<>(List.of(metrics.telemetry(), new LogOfOccurrences()));
-        audit.ifPresent(listeners::addFirst);
-        Telemetry telemetry = Telemetry.all(listeners);
+        List<Telemetry> written = new ArrayList<>(List.of(new LogOfOccurrences()));
+        audit.ifPresent(written::addFirst);
+        Telemetry telemetry =
+                Telemetry.all(List.of(parts.add(FewerRefusals.of(Telemetry.all(written))), metrics.telemetry()));
         EventLoop loop = parts.add(EventLoop.start());
         CompletableFuture<Path> ready = new CompletableFuture<>();
         ActorSystem<Supervisor.Command> system = ActorSystem.create(
@@ -127,6 +128,21 @@ final class Daemon implements AutoCloseable {
                 settings, socket, handlers.api(), metrics, new SelfTest(socket, state.health()), telemetry);
         http.ifPresent(face -> url.set(parts.add(face).url()));
         return new Daemon(parts, audit, system, socket, http.map(HttpFace::url));
+    }
+
+    private static StateDirectory state(Settings settings) throws IOException {
+        Path directory = settings.stateDirectory();
+        try {
+            return StateDirectory.open(directory, settings.journal().engine(), Procfs.bootId());
+        } catch (StateException e) {
+            throw e;
+        } catch (IOException e) {
+            // The kernel's word, which names no file.
+            throw new IOException(
+                    "the state in " + directory + " cannot be opened: " + e.getMessage()
+                            + ". Mend that, or name another directory: --state-dir (GPUSLICE_STATE_DIR)",
+                    e);
+        }
     }
 
     private static Optional<AuditLog> audit(Settings settings, String version, Parts parts) throws IOException {
@@ -184,9 +200,15 @@ final class Daemon implements AutoCloseable {
         }
     }
 
-    /** Stops listening, finishes what is being written, and gives the state back. Guests keep their credit. */
-    @Override
-    public void close() {
+    /**
+     * Stops listening, finishes what is being written, and gives the state back. Guests keep their credit.
+     *
+     * @param told whether somebody asked for it: then the audit log says so
+     */
+    void stop(boolean told) {
+        if (told) {
+            audit.ifPresent(AuditLog::stopping);
+        }
         parts.close();
     }
 

@@ -3,6 +3,7 @@ package io.gpuslice.daemon;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.gpuslice.actors.telemetry.Telemetry;
+import io.gpuslice.config.InvalidValueException;
 import io.gpuslice.config.Settings;
 import io.gpuslice.config.Settings.HttpAddress;
 import io.gpuslice.http.Api;
@@ -28,6 +29,17 @@ final class HttpFace implements AutoCloseable {
     private HttpFace(HttpServer server, Path file) {
         this.server = server;
         this.file = file;
+    }
+
+    /**
+     * Whether HTTP may be answered where the settings say.
+     *
+     * @throws InvalidValueException if others could connect, and had nothing to show
+     */
+    static void check(Settings settings) {
+        if (settings.http().address() instanceof HttpAddress.Fixed(var address)) {
+            HttpServer.check(address, settings.http().token().isPresent());
+        }
     }
 
     /**

@@ -13,6 +13,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -20,13 +21,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * {@code gpusliced}. Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot start or its actors fail, 2 for settings that
+ * {@code gpusliced}. Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot start or ends otherwise, 2 for settings that
  * make no sense. SIGHUP opens the audit log anew.
  */
 public final class Main {
 
     private static final int FAILED = 1;
     private static final int USAGE = 2;
+    /** In the state directory: where whoever starts a daemon by need has it write. */
+    private static final String OWN_LOG = "gpusliced.log";
 
     private Main() {}
 
@@ -61,23 +64,33 @@ public final class Main {
         System.setProperty("gpuslice.log.level", settings.log().level().toString());
         System.setProperty(
                 "gpuslice.log.format", format(settings.log().format()).toString());
+        if (StandardError.isTheFile(settings.stateDirectory().resolve(OWN_LOG))) {
+            System.setProperty(
+                    "gpuslice.log.file",
+                    settings.stateDirectory().resolve(OWN_LOG).toString());
+        }
+        HttpFace.check(settings);
         Logger log = LoggerFactory.getLogger(Main.class);
         log.info("gpusliced {} starts; state in {}", version(), settings.stateDirectory());
         AtomicReference<Daemon> started = new AtomicReference<>();
         // Before anything else: until then SIGHUP would end the process.
-        Hangup.handle(() -> reopen(started.get()));
+        Signals.handle("HUP", () -> reopen(started.get()));
         Daemon daemon = Daemon.start(settings, version());
         started.set(daemon);
-        AtomicBoolean failed = new AtomicBoolean();
-        Runtime.getRuntime()
-                .addShutdownHook(new Thread(() -> stop(daemon, log, failed.get() ? FAILED : 0), "gpusliced-stop"));
+        AtomicBoolean told = new AtomicBoolean();
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon, log, told.get()), "gpusliced-stop"));
+        for (String signal : List.of("TERM", "INT")) {
+            Signals.handle(signal, () -> {
+                told.set(true);
+                System.exit(0);
+            });
+        }
         log.info(
                 "listening at {}; HTTP at {}",
                 daemon.socket(),
                 daemon.http().map(Object::toString).orElse("no address"));
         tellParent(log);
         daemon.awaitEnd();
-        failed.set(true);
         return FAILED;
     }
 
@@ -95,13 +108,19 @@ public final class Main {
         }
     }
 
-    /** SIGTERM and SIGINT come here; so does an end by itself, which has nothing left to stop. */
-    private static void stop(Daemon daemon, Logger log, int code) {
-        log.info("stopping; programs that run go on with what they have, and ask again when a daemon is back");
-        daemon.close();
+    /** Whatever ends the JVM comes here; only who told it to, by SIGTERM or SIGINT, is told of a success. */
+    private static void stop(Daemon daemon, Logger log, boolean told) {
+        if (told) {
+            log.info("stopping; programs that run go on with what they have, and ask again when a daemon is back");
+        } else {
+            log.error(
+                    "ending, though nobody asked for it: what is above says why; programs that run go on with what they"
+                            + " have, and ask again when a daemon is back");
+        }
+        daemon.stop(told);
         ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
-        // Told to stop and stopped is a success; the JVM would say 143.
-        Runtime.getRuntime().halt(code);
+        // The JVM would say 143.
+        Runtime.getRuntime().halt(told ? 0 : FAILED);
     }
 
     private static String version() {

@@ -11,15 +11,23 @@ import io.gpuslice.daemon.DaemonProcess.Http;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Frame;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -141,6 +149,47 @@ class DaemonHttpTest {
     }
 
     @Test
+    void whoTriesAsFastAsTheyCanIsCountedAndNotWrittenDownEachTime() throws Exception {
+        int tries = 2_000;
+        try (DaemonProcess daemon = DaemonProcess.start(directory)) {
+            URI url = daemon.http().url();
+            String one = "GET /sessions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer wrong\r\n";
+            try (Socket socket = new Socket(url.getHost(), url.getPort())) {
+                CompletableFuture<byte[]> answers = CompletableFuture.supplyAsync(() -> {
+                    try {
+                        return socket.getInputStream().readAllBytes();
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                });
+                socket.getOutputStream()
+                        .write(((one + "\r\n").repeat(tries - 1) + one + "Connection: close\r\n\r\n")
+                                .getBytes(StandardCharsets.US_ASCII));
+                assertThat(new String(answers.get(30, TimeUnit.SECONDS), StandardCharsets.UTF_8).split("HTTP/1.1 401"))
+                        .hasSize(tries + 1);
+            }
+            assertThat(daemon.http().get("/metrics").body()).contains("gpuslice_refused_logins_total " + tries);
+            assertThat(daemon.stop()).isZero();
+
+            List<String> details = DaemonProcess.jsonLines(directory.resolve("state/audit.jsonl")).stream()
+                    .filter(line -> line.path("operation").asText().equals("login"))
+                    .map(line -> line.path("detail").asText())
+                    .toList();
+            assertThat(details).hasSizeLessThan(tries / 20);
+            assertThat(details.stream().mapToInt(DaemonHttpTest::counted).sum()).isEqualTo(tries);
+            assertThat(daemon.log())
+                    .filteredOn(line -> line.path("operation").asText().equals("login"))
+                    .hasSameSizeAs(details);
+        }
+    }
+
+    private static int counted(String detail) {
+        Matcher more = Pattern.compile("\\(and ([0-9,]+) more of this user within a second\\)")
+                .matcher(detail);
+        return more.find() ? 1 + Integer.parseInt(more.group(1).replace(",", "")) : 1;
+    }
+
+    @Test
     void onAFullDiskItIsNotReadyAndSaysWhyUntilThereIsRoom() throws Exception {
         try (SmallDisk disk = SmallDisk.mount(directory.resolve("disk"), 160);
                 DaemonProcess daemon = DaemonProcess.start(
@@ -200,8 +249,9 @@ class DaemonHttpTest {
     @Test
     void anAddressThatOthersReachWithoutATokenThatTheyKnowIsAReasonNotToStart() throws Exception {
         try (DaemonProcess daemon = DaemonProcess.launch(directory, "--http-address=0.0.0.0:0")) {
-            assertThat(daemon.exitCode()).isEqualTo(1);
+            assertThat(daemon.exitCode()).isEqualTo(2);
             assertThat(daemon.errors()).contains("0.0.0.0").contains("http.token");
+            assertThat(directory.resolve("state")).doesNotExist();
         }
     }
 }

@@ -41,8 +41,13 @@ final class DaemonProcess implements AutoCloseable {
 
     /** Starts one with its state, its socket and its output in {@code directory}; does not wait until it listens. */
     static DaemonProcess launch(Path directory, String... arguments) throws IOException {
+        return launch(Main.class, directory, Files.createTempFile(directory, "errors", ".log"), arguments);
+    }
+
+    /** @param errors added to */
+    private static DaemonProcess launch(Class<?> main, Path directory, Path errors, String... arguments)
+            throws IOException {
         Path socket = directory.resolve("socket");
-        Path errors = Files.createTempFile(directory, "errors", ".log");
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
@@ -51,9 +56,10 @@ final class DaemonProcess implements AutoCloseable {
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 System.getProperty("java.class.path"),
-                Main.class.getName()));
+                main.getName()));
         command.addAll(List.of(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(errors.toFile());
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.appendTo(errors.toFile()));
         Map<String, String> environment = builder.environment();
         environment.put("GPUSLICE_STATE_DIR", directory.resolve("state").toString());
         environment.put("GPUSLICE_IPC_SOCK", socket.toString());
@@ -65,12 +71,26 @@ final class DaemonProcess implements AutoCloseable {
 
     /** Starts one and waits until it listens. */
     static DaemonProcess start(Path directory, String... arguments) throws IOException {
-        DaemonProcess daemon = launch(directory, arguments);
-        String line = daemon.process.inputReader(StandardCharsets.US_ASCII).readLine();
+        return launch(directory, arguments).ready();
+    }
+
+    /** The same, with its standard error in a file of that name. */
+    static DaemonProcess startWithLog(Path log, Path directory) throws IOException {
+        return launch(Main.class, directory, log).ready();
+    }
+
+    /** The same; ends by itself when {@link #endByItself} is called. */
+    static DaemonProcess startUnsteady(Path directory) throws IOException {
+        return launch(EndsByItself.class, directory, Files.createTempFile(directory, "errors", ".log"))
+                .ready();
+    }
+
+    private DaemonProcess ready() throws IOException {
+        String line = process.inputReader(StandardCharsets.US_ASCII).readLine();
         if (!"READY".equals(line)) {
-            throw new IOException("no daemon: " + daemon.errors());
+            throw new IOException("no daemon: " + errors());
         }
-        return daemon;
+        return this;
     }
 
     long pid() {
@@ -115,9 +135,24 @@ final class DaemonProcess implements AutoCloseable {
                 URI.create(told.path("url").asText()), told.path("token").asText());
     }
 
+    /** As a defect could, or Pekko after a stack overflow. */
+    void endByItself() throws IOException {
+        process.getOutputStream().close();
+    }
+
     /** SIGHUP. */
     void hangUp() throws IOException {
-        new ProcessBuilder("kill", "-HUP", Long.toString(pid()))
+        signal("HUP");
+    }
+
+    /** SIGINT; returns the exit code. */
+    int interrupt() throws IOException, InterruptedException {
+        signal("INT");
+        return exitCode();
+    }
+
+    private void signal(String name) throws IOException {
+        new ProcessBuilder("kill", "-" + name, Long.toString(pid()))
                 .inheritIO()
                 .start()
                 .onExit()

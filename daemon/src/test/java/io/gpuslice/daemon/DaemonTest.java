@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -99,6 +100,72 @@ class DaemonTest {
             assertThat(daemon.stop()).isZero();
 
             assertThat(daemon.socket()).doesNotExist();
+        }
+    }
+
+    @Test
+    void aDaemonThatIsInterruptedHasBeenToldToStop() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.start(directory)) {
+            assertThat(daemon.interrupt()).isZero();
+        }
+    }
+
+    @Test
+    void anEndThatNobodyAskedForIsAFailureAndSaidAsOne() throws Exception {
+        try (DaemonProcess daemon = DaemonProcess.startUnsteady(directory)) {
+            daemon.endByItself();
+
+            assertThat(daemon.exitCode()).isEqualTo(1);
+            assertThat(daemon.errors()).contains("nobody asked for it");
+            assertThat(daemon.socket()).doesNotExist();
+        }
+        assertThat(Files.readString(directory.resolve("state/audit.jsonl")))
+                .contains("\"operation\":\"start\"")
+                .doesNotContain("\"operation\":\"stop\"");
+    }
+
+    @Test
+    void itsOwnLogIsBegunAnewWhenItIsLarge() throws Exception {
+        Path state = Files.createDirectory(
+                directory.resolve("state"),
+                PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path log = state.resolve("gpusliced.log");
+        String before = "x".repeat(16 << 20);
+        Files.writeString(log, before);
+
+        try (DaemonProcess daemon = DaemonProcess.startWithLog(log, directory)) {
+            assertThat(daemon.stop()).isZero();
+        }
+
+        assertThat(Files.readString(state.resolve("gpusliced.log.1"))).startsWith(before);
+        assertThat(Files.readString(log)).contains("stopping").doesNotContain("x".repeat(100));
+        assertThat(Files.size(log)).isLessThan(1 << 16);
+    }
+
+    @Test
+    void aLogThatIsNotItsOwnIsLeftAlone() throws Exception {
+        Path log = Files.writeString(directory.resolve("gpusliced.log"), "x".repeat(16 << 20));
+
+        try (DaemonProcess daemon = DaemonProcess.startWithLog(log, directory)) {
+            assertThat(daemon.stop()).isZero();
+        }
+
+        assertThat(Files.size(log)).isGreaterThan(16 << 20);
+        assertThat(directory.resolve("gpusliced.log.1")).doesNotExist();
+    }
+
+    @Test
+    void onADiskThatIsFullANewStateSaysWhereRoomIsMissing() throws Exception {
+        try (SmallDisk disk = SmallDisk.mount(directory.resolve("disk"), 1)) {
+            disk.fill();
+            try (DaemonProcess daemon = DaemonProcess.launch(
+                    directory, "--state-dir", disk.directory().resolve("state").toString())) {
+                assertThat(daemon.exitCode()).isEqualTo(1);
+                assertThat(daemon.errors())
+                        .contains("gpusliced: the state in " + disk.directory() + "/state cannot be opened: ")
+                        .contains("No space left on device")
+                        .contains("--state-dir");
+            }
         }
     }
 

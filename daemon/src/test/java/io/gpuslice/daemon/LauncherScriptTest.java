@@ -70,6 +70,13 @@ class LauncherScriptTest {
     }
 
     @Test
+    void aJavaThatTheTreeBringsAlongMovesWithIt() throws Exception {
+        Path along = java(home.resolve("lib/runtime").toString(), "25.0.1");
+        Files.writeString(home.resolve("lib/java-home"), "lib/runtime\n");
+        assertThat(run(0).getFirst()).isEqualTo(along + "/bin/java");
+    }
+
+    @Test
     void withoutANewEnoughJavaItSaysWhatToInstall() throws Exception {
         java("built", "21.0.9");
         assertThat(run(1))

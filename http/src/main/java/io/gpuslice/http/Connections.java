@@ -13,6 +13,7 @@ import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.headers.Connection;
+import org.apache.pekko.http.javadsl.settings.ServerSettings;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.SharedKillSwitch;
 import org.apache.pekko.stream.TLSProtocol.SslTlsInbound;
@@ -40,6 +41,9 @@ final class Connections {
                     (BidiFlow<?, ?, ?, ?, ?>) TLSPlacebo.getInstance();
 
     private final ActorSystem system;
+    /** Read once: left to Pekko, it would be for every connection. */
+    private final ServerSettings settings;
+
     private final Routes routes;
     private final Executor blocking;
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
@@ -47,6 +51,7 @@ final class Connections {
 
     private Connections(ActorSystem system, Routes routes, Executor blocking) {
         this.system = system;
+        settings = ServerSettings.create(system);
         this.routes = routes;
         this.blocking = blocking;
     }
@@ -91,9 +96,9 @@ final class Connections {
             }
             Visitor visitor = new Visitor(connection.remoteAddress(), connection.localAddress(), blocking);
             Flow<HttpResponse, HttpRequest, CompletionStage<Done>> http = Http.get(system)
-                    .serverLayer()
+                    .serverLayer(settings)
                     .atop(PLAIN)
-                    .join(connection.flow().watchTermination(Keep.right()), Keep.right());
+                    .join(connection.flow().watchTermination(Keep.right()).mapConcat(Pieces::of), Keep.right());
             return answering(visitor)
                     .joinMat(http, Keep.right())
                     .run(system)

@@ -64,6 +64,13 @@ final class Fields {
         throw wrongType(name, "an object", value.get());
     }
 
+    /** Those of {@code names} that are there, as they are. */
+    ObjectNode only(List<String> names) {
+        ObjectNode those = Json.object();
+        names.forEach(name -> value(name).ifPresent(value -> those.set(name, value)));
+        return those;
+    }
+
     private Optional<JsonNode> value(String name) {
         return Optional.ofNullable(object.get(name)).filter(value -> !value.isNull());
     }

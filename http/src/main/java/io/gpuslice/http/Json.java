@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.jspecify.annotations.Nullable;
 
 /** JSON text and trees. Strict: no comments, no second value, no name twice; Jackson bounds depth and numbers. */
 final class Json {
@@ -28,8 +30,12 @@ final class Json {
             }
             throw Problem.badRequest("the request is no JSON object");
         } catch (JsonProcessingException e) {
-            throw Problem.badRequest("the request is no JSON: " + e.getOriginalMessage());
+            throw Problem.badRequest("the request is not one JSON value, or has a name twice" + place(e.getLocation()));
         }
+    }
+
+    private static String place(@Nullable JsonLocation at) {
+        return at == null || at.getLineNr() < 1 ? "" : ": line " + at.getLineNr() + ", column " + at.getColumnNr();
     }
 
     static String text(ObjectNode object) {

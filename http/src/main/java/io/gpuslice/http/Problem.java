@@ -41,6 +41,11 @@ final class Problem extends Exception {
         return new Problem(statusOf(code), code, detail);
     }
 
+    /** @param asked what the detail is about, as it was asked for */
+    static Problem of(ErrorCode code, String detail, ObjectNode asked) {
+        return new Problem(statusOf(code), code, detail, asked);
+    }
+
     static Problem badRequest(String detail) {
         return of(ErrorCode.BAD_REQUEST, detail);
     }

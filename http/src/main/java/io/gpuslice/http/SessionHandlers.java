@@ -11,6 +11,7 @@ import io.gpuslice.config.Durations;
 import io.gpuslice.config.InvalidValueException;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -89,7 +90,7 @@ final class SessionHandlers {
                     case Sessions.OpenReply.Opened(var id, var secret, var warning) ->
                         done(new Answer(
                                 201, warned(Json.object().put("id", id.text()).put("token", secret), warning)));
-                    case Sessions.OpenReply.Refused(var code, var text) -> Actors.refused(code, text);
+                    case Sessions.OpenReply.Refused(var code, var text) -> refused(code, text, body);
                 });
     }
 
@@ -107,7 +108,7 @@ final class SessionHandlers {
                 reply -> switch (reply) {
                     case Sessions.UpdateReply.Updated(var id, var warning) ->
                         seen(caller, id.text()).thenApply(json -> Answer.ok(warned(json, warning)));
-                    case Sessions.UpdateReply.Refused(var code, var text) -> Actors.refused(code, text);
+                    case Sessions.UpdateReply.Refused(var code, var text) -> refused(code, text, body);
                 });
     }
 
@@ -145,6 +146,10 @@ final class SessionHandlers {
         } catch (InvalidValueException e) {
             throw Problem.badRequest("ttl: " + e.getMessage() + "; or none");
         }
+    }
+
+    private static <T> CompletionStage<T> refused(ErrorCode code, String text, Fields body) {
+        return CompletableFuture.failedFuture(Problem.of(code, text, body.only(List.of("limit", "ttl"))));
     }
 
     private static ObjectNode warned(ObjectNode json, String warning) {

@@ -6,8 +6,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
 import io.gpuslice.actors.Refusal;
+import io.gpuslice.actors.Remainder;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
+import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.wire.Abi;
@@ -85,6 +87,10 @@ final class SessionJson {
                 .put("denials", session.counters().denials());
         ArrayNode refusals = json.putArray("refusals");
         session.refusals().forEach(refusal -> refusals.add(refusal(refusal)));
+        ArrayNode remainders = json.putArray("remainders");
+        session.remainders().forEach(remainder -> remainders.add(remainder(remainder)));
+        ArrayNode unenforced = json.putArray("unenforced");
+        session.unenforced().forEach(process -> unenforced.add(unenforced(process)));
         return json;
     }
 
@@ -134,6 +140,21 @@ final class SessionJson {
                 .put("limit_bytes", refusal.limit());
     }
 
+    private static ObjectNode remainder(Remainder remainder) {
+        return Json.object()
+                .put("pid", remainder.process().pid())
+                .put("device", remainder.device().toString())
+                .put("bytes", remainder.bytes())
+                .put("reason", remainder.reason().name());
+    }
+
+    private static ObjectNode unenforced(Unenforced process) {
+        return Json.object()
+                .put("pid", process.pid())
+                .put("command", process.command())
+                .put("why", process.why());
+    }
+
     static ObjectNode of(Sessions.AllocationView allocation) {
         return Json.object()
                 .put("pid", allocation.process().pid())
@@ -148,6 +169,12 @@ final class SessionJson {
             case Abi.KIND_LINEAR -> "linear";
             case Abi.KIND_MANAGED -> "managed";
             case Abi.KIND_PITCHED -> "pitched";
+            case Abi.KIND_POOL -> "pool";
+            case Abi.KIND_PHYSICAL -> "physical";
+            case Abi.KIND_ARRAY -> "array";
+            case Abi.KIND_GRAPH -> "graph";
+            case Abi.KIND_IMPORT -> "import";
+            case Abi.KIND_CONTEXT -> "context";
             default -> "unknown";
         };
     }

@@ -9,9 +9,11 @@ import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
 import io.gpuslice.actors.Refusal;
+import io.gpuslice.actors.Remainder;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.Totals;
+import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.OperatorToken;
 import io.gpuslice.domain.DeviceId;
@@ -76,7 +78,11 @@ class ApiTest {
                     List.of(new DeviceUse(KNOWN, 8L << 30, 5, 7)))),
             3,
             new SessionView.Counters(4, 2, 1),
-            List.of(new Refusal(NOON.plusSeconds(9), PROCESS, KNOWN, ErrorCode.QUOTA_EXCEEDED, 100, 5, 8L << 30)));
+            List.of(new Refusal(NOON.plusSeconds(9), PROCESS, KNOWN, ErrorCode.QUOTA_EXCEEDED, 100, 5, 8L << 30)),
+            List.of(
+                    new Remainder(new ProcessId("boot", 66, 1), KNOWN, 2, Remainder.Reason.LINGERING),
+                    new Remainder(new ProcessId("boot", 67, 1), STRANGE, 1, Remainder.Reason.LINGERING)),
+            List.of(new Unenforced(88, "/opt/tool", "its program is static")));
 
     private final ActorTestKit kit = ActorTestKit.create();
     private final TestProbe<Sessions.Command> sessions = kit.createTestProbe();
@@ -169,6 +175,20 @@ class ApiTest {
     }
 
     @Test
+    void aChangeThatIsRefusedIsRefusedWithWhatWasAskedFor() {
+        CompletableFuture<String> asked =
+                ask("{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"limit\":\"50%\",\"ttl\":null}}");
+
+        sessions.expectMessageClass(Sessions.Update.class)
+                .replyTo()
+                .tell(new Sessions.UpdateReply.Refused(ErrorCode.BAD_REQUEST, "50% of what?"));
+
+        assertProblem(asked, 400, "BAD_REQUEST", "50% of what?");
+        assertThat(reply(asked).at("/body/limit").asText()).isEqualTo("50%");
+        assertThat(reply(asked).at("/body").has("ttl")).isFalse();
+    }
+
+    @Test
     void aPlusInAPathIsAPlus() {
         CompletableFuture<String> asked = ask("GET", "/sessions/a+b%2Bc%20d");
 
@@ -204,7 +224,10 @@ class ApiTest {
                  "counters":{"allocations":4,"frees":2,"denials":1},
                  "refusals":[{"at":"2026-01-02T12:00:09Z","pid":77,
                   "device":"GPU-00000000-0000-0000-0000-000000000001","error_code":"QUOTA_EXCEEDED",
-                  "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}]}"""));
+                  "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}],
+                 "remainders":[{"pid":66,"device":"GPU-00000000-0000-0000-0000-000000000001","bytes":2,"reason":"LINGERING"},
+                  {"pid":67,"device":"GPU-00000000-0000-0009-0000-000000000009","bytes":1,"reason":"LINGERING"}],
+                 "unenforced":[{"pid":88,"command":"/opt/tool","why":"its program is static"}]}"""));
     }
 
     @Test
@@ -225,6 +248,8 @@ class ApiTest {
                 List.of(),
                 0,
                 SessionView.Counters.NONE,
+                List.of(),
+                List.of(),
                 List.of());
         CompletableFuture<String> asked = ask("GET", "/sessions");
         sessions.expectMessageClass(Sessions.ListAll.class)
@@ -311,8 +336,32 @@ class ApiTest {
                         SESSION.members(),
                         0,
                         SESSION.counters(),
-                        SESSION.refusals()))
+                        SESSION.refusals(),
+                        List.of(),
+                        List.of()))
                 .toList();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, linear",
+        "2, managed",
+        "3, pitched",
+        "4, pool",
+        "5, physical",
+        "6, array",
+        "7, graph",
+        "8, import",
+        "9, context",
+        "15, unknown"
+    })
+    void everyKindOfAllocationHasItsWord(int kind, String word) {
+        CompletableFuture<String> asked = ask("GET", "/sessions/s/allocations");
+        sessions.expectMessageClass(Sessions.Allocations.class)
+                .replyTo()
+                .tell(new Sessions.AllocationsReply.Listing(
+                        new SessionId("s"), List.of(new Sessions.AllocationView(PROCESS, KNOWN, 1, 512, kind)), false));
+        assertThat(reply(asked).at("/body/allocations/0/kind").asText()).isEqualTo(word);
     }
 
     @Test
@@ -402,12 +451,12 @@ class ApiTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "nonsense | 400 | no JSON",
+                "nonsense | 400 | not one JSON value, or has a name twice: line 1, column",
                 "[] | 400 | no JSON object",
                 "'{\"method\":\"GET\"}' | 400 | \"path\" is missing",
                 "'{\"method\":\"GET\",\"path\":\"/info\",\"colour\":1}' | 400 | \"colour\" is unknown",
-                "'{\"method\":\"GET\",\"path\":\"/info\",\"path\":\"/info\"}' | 400 | Duplicate",
-                "'{\"method\":\"GET\",\"path\":\"/info\"} {}' | 400 | no JSON",
+                "'{\"method\":\"GET\",\"path\":\"/info\",\"path\":\"/info\"}' | 400 | has a name twice: line 1, column",
+                "'{\"method\":\"GET\",\"path\":\"/info\"} {}' | 400 | not one JSON value",
                 "'{\"method\":1,\"path\":\"/info\"}' | 400 | \"method\" must be a string, not number",
                 "'{\"method\":\"GET\",\"path\":\"info\"}' | 400 | must begin with /",
                 "'{\"method\":\"GET\",\"path\":\"/sessions/%zz\"}' | 400 | not percent-encoded",

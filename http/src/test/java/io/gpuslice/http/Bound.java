@@ -5,9 +5,11 @@ import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
 import io.gpuslice.actors.Refusal;
+import io.gpuslice.actors.Remainder;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.Totals;
+import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.OperatorToken;
 import io.gpuslice.actors.telemetry.Occurrence;
@@ -68,7 +70,9 @@ final class Bound implements AutoCloseable {
             List.of(new MemberView(PROCESS, OWNER, "python", Instant.EPOCH, 5, 7, MemberView.PageState.OK, USE)),
             0,
             SessionView.Counters.NONE,
-            List.of(new Refusal(Instant.EPOCH, PROCESS, DEVICE, ErrorCode.QUOTA_EXCEEDED, 9L << 30, 5, 8L << 30)));
+            List.of(new Refusal(Instant.EPOCH, PROCESS, DEVICE, ErrorCode.QUOTA_EXCEEDED, 9L << 30, 5, 8L << 30)),
+            List.of(new Remainder(new ProcessId("boot", 66, 1), DEVICE, 2, Remainder.Reason.LINGERING)),
+            List.of(new Unenforced(88, "/opt/tool", "its program is static")));
 
     private final ActorTestKit kit = ActorTestKit.create();
     /** Hears everything that the sessions are asked. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.persistence;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuslice.actors.SessionEvent.Booked;
 import io.gpuslice.domain.LedgerEvent;
@@ -41,11 +42,13 @@ public final class EventSerializer extends SerializerWithStringManifest {
 
     @Override
     public Object fromBinary(byte[] bytes, String manifest) throws NotSerializableException {
-        Class<?> type = TypeNames.type(manifest)
+        Class<?> type = TypeNames.type(FormerTypes.successor(manifest))
                 .orElseThrow(() -> new NotSerializableException("\"" + manifest
                         + "\" is not known to this version of gpuslice: the state was written by a newer one"));
         try {
-            Object value = mapper.readValue(bytes, type);
+            Object value = FormerTypes.names().contains(manifest)
+                    ? former(bytes, manifest, type)
+                    : mapper.readValue(bytes, type);
             return value instanceof LedgerEvent event ? new Booked(event) : value;
         } catch (IOException e) {
             NotSerializableException unreadable =
@@ -53,6 +56,12 @@ public final class EventSerializer extends SerializerWithStringManifest {
             unreadable.initCause(e);
             throw unreadable;
         }
+    }
+
+    private Object former(byte[] bytes, String manifest, Class<?> type) throws IOException {
+        JsonNode value = mapper.readTree(bytes);
+        FormerTypes.upgrade(manifest, value);
+        return mapper.treeToValue(value, type);
     }
 
     /** A ledger's event stands for itself: that a session's journal wraps it is nothing to be stored. */

@@ -29,10 +29,21 @@ class FrozenSamplesTest {
         return TypeNames.all().keySet();
     }
 
+    static Set<String> formerNames() {
+        return FormerTypes.names();
+    }
+
     @ParameterizedTest
     @MethodSource("names")
     void whatWasWrittenOnceIsStillRead(String name) throws IOException {
         assertThat(serializer.fromBinary(frozen(name), name)).isEqualTo(Samples.ALL.get(name));
+    }
+
+    @ParameterizedTest
+    @MethodSource("formerNames")
+    void whatIsNotWrittenAnyMoreIsStillRead(String name) throws IOException {
+        assertThat(serializer.fromBinary(frozen(name), name))
+                .isEqualTo(Objects.requireNonNull(Samples.FORMER.get(name), "no sample of " + name));
     }
 
     @ParameterizedTest

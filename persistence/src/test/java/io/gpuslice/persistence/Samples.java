@@ -15,6 +15,7 @@ import io.gpuslice.domain.Limits;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.PageIdentity;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Remains;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
 import java.io.IOException;
@@ -24,7 +25,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * One value of everything that is stored, under its name. The files in {@code frozen/} are these values as they were
@@ -34,6 +34,7 @@ final class Samples {
 
     private static final SessionId SESSION = new SessionId("0123456789abcdef");
     private static final ProcessId PROCESS = new ProcessId("5f2d6a0e-3b0e-4b3c-9a53-1f1f0f6b8f11", 4242, 987654);
+    private static final ProcessId GONE = new ProcessId("5f2d6a0e-3b0e-4b3c-9a53-1f1f0f6b8f11", 4243, 987655);
     private static final DeviceId DEVICE = DeviceId.valueOf("GPU-01234567-89ab-cdef-0123-456789abcdef");
     private static final ImageId IMAGE = new ImageId("00112233445566778899aabbccddeeff");
     private static final Limits LIMITS = new Limits(8L << 30, Map.of(DEVICE, 4L << 30));
@@ -42,6 +43,9 @@ final class Samples {
     private static final TokenHash TOKEN = TokenHash.of("a token");
     private static final SessionEvent.Admitted ADMITTED =
             new SessionEvent.Admitted(PROCESS, 1000, "python3 train.py", AT);
+
+    /** What has a file, but is not written any more. */
+    static final Map<String, Object> FORMER = Map.of("session.books.1", books(List.of()));
 
     static final Map<String, Object> ALL = Map.ofEntries(
             Map.entry("sessions.founded.1", new SessionsEvent.Founded("1b4e28ba-2fa1-11d2-883f-0016d3cca427")),
@@ -80,27 +84,19 @@ final class Samples {
                                             Optional.of(AT),
                                             true,
                                             Optional.of(PROCESS),
-                                            Set.of(TOKEN),
+                                            List.of(TOKEN),
                                             1,
                                             AT)),
                             List.of(new SessionId("fedcba9876543210")))),
             Map.entry("session.slot-taken.1", new SessionEvent.SlotTaken(SESSION, LIMITS, true)),
             Map.entry("session.admitted.1", ADMITTED),
             Map.entry("session.departed.1", new SessionEvent.Departed(PROCESS, 5L << 20, new Counters(7, 6, 5))),
-            Map.entry(
-                    "session.books.1",
-                    new Books(
-                            Optional.of(SESSION),
-                            new Ledger(
-                                    LIMITS,
-                                    true,
-                                    SessionState.EXPIRED,
-                                    List.of(new Member(PROCESS, IMAGE, List.of(DEVICE), List.of(3L << 20), PAGE))),
-                            Map.of(PROCESS, ADMITTED),
-                            5L << 20,
-                            new Counters(7, 6, 5))),
+            Map.entry("session.books.2", books(List.of(new Remains(GONE, Map.of(DEVICE, 6L << 20))))),
             Map.entry("ledger.joined.1", booked(new LedgerEvent.Joined(PROCESS, IMAGE, List.of(DEVICE), PAGE))),
             Map.entry("ledger.charged.1", booked(new LedgerEvent.Charged(PROCESS, DEVICE, 3L << 20))),
+            Map.entry("ledger.held.1", booked(new LedgerEvent.Held(PROCESS, DEVICE, 9L << 30))),
+            Map.entry("ledger.lingers.1", booked(new LedgerEvent.Lingers(PROCESS, IMAGE, Map.of(DEVICE, 6L << 20)))),
+            Map.entry("ledger.lingered.1", booked(new LedgerEvent.Lingered(PROCESS, Map.of(DEVICE, 6L << 20)))),
             Map.entry(
                     "ledger.left.1",
                     booked(new LedgerEvent.Left(PROCESS, IMAGE, LedgerEvent.Reason.EXECED, Map.of(DEVICE, 3L << 20)))),
@@ -110,6 +106,20 @@ final class Samples {
             Map.entry("ledger.closed.1", booked(new LedgerEvent.Closed())));
 
     private Samples() {}
+
+    private static Books books(List<Remains> remains) {
+        return new Books(
+                Optional.of(SESSION),
+                new Ledger(
+                        LIMITS,
+                        true,
+                        SessionState.EXPIRED,
+                        List.of(new Member(PROCESS, IMAGE, List.of(DEVICE), List.of(3L << 20), PAGE)),
+                        remains),
+                Map.of(PROCESS, ADMITTED),
+                5L << 20,
+                new Counters(7, 6, 5));
+    }
 
     private static SessionEvent booked(LedgerEvent event) {
         return new SessionEvent.Booked(event);

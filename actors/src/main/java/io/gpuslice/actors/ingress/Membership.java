@@ -64,7 +64,7 @@ final class Membership {
             refuse(charge, seq, ErrorCode.BAD_REQUEST, noSuch(charge.device()));
         } else if (admit(charge, seq)) {
             session.tell(new Session.Charge(
-                    who.peer().process(), who.image(), charge.device(), charge.bytes(), seq, charges));
+                    who.peer().process(), who.image(), charge.device(), charge.bytes(), charge.held(), seq, charges));
         }
     }
 

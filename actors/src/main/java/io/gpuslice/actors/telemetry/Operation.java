@@ -30,6 +30,8 @@ public enum Operation {
     EXPIRE("A session's TTL is over"),
     /** A session's processes were told to end. */
     SIGNAL("A process of a session that is being removed was sent a signal"),
+    /** A process was found that the limit does not reach. */
+    UNENFORCED("A process of a session uses the driver past the limit"),
     /** A session has ended. */
     CLOSE("A session has ended, or its removal was refused"),
     /** Somebody was not let in. */

@@ -137,7 +137,8 @@ class GuestTest extends IngressFixture {
             int second = client.send(new Frame.Charge(1 << 20, 0));
             Session.Charge one = session.expectMessageClass(Session.Charge.class);
             Session.Charge two = session.expectMessageClass(Session.Charge.class);
-            assertThat(one).isEqualTo(new Session.Charge(self(), new ImageId(IMAGE), 0, 4096, first, one.replyTo()));
+            assertThat(one)
+                    .isEqualTo(new Session.Charge(self(), new ImageId(IMAGE), 0, 4096, false, first, one.replyTo()));
 
             two.replyTo().tell(new Session.ChargeReply.Denied(second, 0, ErrorCode.QUOTA_EXCEEDED, 1 << 20, 7, 9));
             one.replyTo().tell(new Session.ChargeReply.Granted(first, 0, 4096));

@@ -13,10 +13,12 @@ record Action(Kind kind, int who, int what, int entropy) {
     enum Kind {
         JOIN(8),
         STEPS(60),
+        HOLD(3),
         SERVE(24),
         DIE(2),
         EXEC(2),
         RECLAIM(6),
+        LET_GO(2),
         RESIZE(4),
         EXPIRE(1),
         RENEW(2),

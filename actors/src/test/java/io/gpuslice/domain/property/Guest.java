@@ -17,6 +17,11 @@ final class Guest {
     final long[] charge;
     final long[] used;
     final long[] held;
+    /** What of it the driver gave unasked, and the session has not counted yet. */
+    final long[] debt;
+    /** What it held when it ended. */
+    final long[] left;
+
     final List<GuestThread> threads;
     boolean joined;
     boolean dead;
@@ -35,6 +40,8 @@ final class Guest {
         charge = new long[devices.size()];
         used = new long[devices.size()];
         held = new long[devices.size()];
+        debt = new long[devices.size()];
+        left = new long[devices.size()];
         threads = IntStream.range(0, 2)
                 .mapToObj(number -> new GuestThread(this, number, sabotage))
                 .toList();
@@ -66,8 +73,12 @@ final class Guest {
 
     /** Death, or the end of this image: the driver takes everything back; the page stays as it was. */
     void end() {
+        if (!dead) {
+            Arrays.setAll(left, device -> forger ? 0 : held[device] - debt[device]);
+        }
         dead = true;
         Arrays.fill(held, 0);
+        Arrays.fill(debt, 0);
     }
 
     boolean idle() {

@@ -13,7 +13,7 @@ final class GuestThread {
     /** What this thread needs to know of the world and tells it. */
     interface Around {
         /** Sends CHARGE; false where there is no daemon. */
-        boolean ask(GuestThread thread, int device, long bytes);
+        boolean ask(GuestThread thread, int device, long bytes, boolean held);
 
         /** A new allocation is about to load its charge. */
         void begins(GuestThread thread, int device);
@@ -29,6 +29,9 @@ final class GuestThread {
     private @Nullable Step next;
     private boolean waiting;
     private boolean granted;
+    /** What it is about is held already. */
+    private boolean holding;
+
     private int device;
     private long bytes;
     private long seen;
@@ -55,8 +58,30 @@ final class GuestThread {
         device = onDevice;
         bytes = howMuch;
         granted = false;
+        holding = false;
         next = Step.LOAD;
         around.begins(this, device);
+    }
+
+    /** The driver has taken more than could be foreseen: starts to have it counted. */
+    void hold(int onDevice, long howMuch) {
+        device = onDevice;
+        bytes = howMuch;
+        granted = false;
+        holding = true;
+        guest.held[device] += bytes;
+        guest.debt[device] += bytes;
+        next = Step.LOAD;
+    }
+
+    /** There cannot be that much on any device: it was never taken. */
+    void impossible() {
+        if (!guest.dead) {
+            guest.held[device] -= bytes;
+            guest.debt[device] -= bytes;
+        }
+        waiting = false;
+        next = null;
     }
 
     /** Starts to free its oldest block, if it has one. */
@@ -69,7 +94,7 @@ final class GuestThread {
     void answered(boolean yes) {
         waiting = false;
         granted = yes;
-        next = yes ? Step.LOAD : null;
+        next = yes ? Step.LOAD : holding ? Step.HOLD : null;
     }
 
     void step(Around around) {
@@ -80,9 +105,9 @@ final class GuestThread {
         next = switch (step) {
             case LOAD -> load();
             case CAS_USED -> casUsed();
-            case RECHECK -> fits(seen) || sabotage == Sabotage.NO_RECHECK ? Step.DRIVER_ALLOC : Step.BACK_OFF;
-            case BACK_OFF -> lowerUsed(Step.ASK);
-            case ASK -> ask(around);
+            case RECHECK -> fits(seen) || sabotage == Sabotage.NO_RECHECK ? counted() : Step.BACK_OFF;
+            case BACK_OFF -> lowerUsed(holding ? Step.HOLD : Step.ASK);
+            case ASK, HOLD -> ask(around);
             case DRIVER_ALLOC -> driverAlloc(around);
             case RECORD -> {
                 blocks.add(new Block(device, bytes));
@@ -102,7 +127,15 @@ final class GuestThread {
     private Step load() {
         seen = guest.used[device];
         boolean mayTry = granted || !guest.gated(device);
-        return mayTry && fits(seen) ? Step.CAS_USED : Step.ASK;
+        return mayTry && fits(seen) ? Step.CAS_USED : holding ? Step.HOLD : Step.ASK;
+    }
+
+    private Step counted() {
+        if (!holding) {
+            return Step.DRIVER_ALLOC;
+        }
+        guest.debt[device] -= bytes;
+        return Step.RECORD;
     }
 
     private boolean fits(long used) {
@@ -125,8 +158,8 @@ final class GuestThread {
 
     private @Nullable Step ask(Around around) {
         granted = false;
-        waiting = around.ask(this, device, bytes);
-        return null;
+        waiting = around.ask(this, device, bytes, holding);
+        return holding && !waiting ? Step.HOLD : null;
     }
 
     private Step driverAlloc(Around around) {

@@ -22,10 +22,14 @@ final class Invariants {
                         .as("page of %s, journal %d", guest, charge)
                         .isBetween(0L, guest.dead || member == null ? Long.MAX_VALUE : charge);
                 if (!guest.forger) { // one that claims to hold less than it does escapes: nobody else pays for it
-                    assertThat(guest.held[i]).as("held by %s", guest).isBetween(0L, guest.dead ? 0 : charge);
+                    assertThat(guest.held[i])
+                            .as("held by %s", guest)
+                            .isBetween(0L, guest.dead ? 0 : charge + guest.debt[i]);
                 }
                 if (!guest.forger && !guest.dead) {
-                    assertThat(guest.used[i]).as("used by %s", guest).isGreaterThanOrEqualTo(guest.held[i]);
+                    assertThat(guest.used[i])
+                            .as("used by %s", guest)
+                            .isGreaterThanOrEqualTo(guest.held[i] - guest.debt[i]);
                     if (guest.idle()) {
                         assertThat(guest.used[i])
                                 .as("used by %s at rest", guest)

@@ -30,6 +30,8 @@ class LedgerPropertyTest {
         assertThat(tally.denied).as("denials").isGreaterThan(HISTORIES);
         System.out.println(HISTORIES + " histories: " + tally);
         assertThat(tally.collected).as("collects").isGreaterThan(HISTORIES / 20);
+        assertThat(tally.forced).as("charges by force").isGreaterThan(HISTORIES / 10);
+        assertThat(tally.lingering).as("dead whose memory was kept").isGreaterThan(HISTORIES / 50);
         assertThat(tally.returned).as("charges returned").isGreaterThan(HISTORIES / 10);
         assertThat(tally.daemonKills).as("daemon kills").isGreaterThan(HISTORIES / 10);
         assertThat(tally.stepsInsideDecisions)

@@ -48,11 +48,12 @@ final class Population {
                 .orElse(null);
     }
 
-    /** What the driver has really given to those that do not lie. */
+    /** What the driver has really given to those that do not lie, but for what the session has not heard of yet. */
     long held(DeviceId device) {
         return guests.stream()
                 .filter(guest -> !guest.forger)
-                .mapToLong(guest -> guest.held[guest.devices.indexOf(device)])
+                .mapToLong(
+                        guest -> guest.held[guest.devices.indexOf(device)] - guest.debt[guest.devices.indexOf(device)])
                 .sum();
     }
 }

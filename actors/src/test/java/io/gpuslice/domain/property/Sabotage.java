@@ -16,6 +16,8 @@ enum Sabotage {
     LOWER_USED_FIRST,
     /** A process is taken for dead while it lives. */
     RECLAIM_THE_LIVING,
+    /** What a dead process held is returned although others keep it. */
+    FORGET_THE_LINGERING,
     /** Idle credit is taken for used. */
     BLIND_TO_CREDIT,
     /** A page that replaces a lost one is believed before the guest has carried its numbers over. */

@@ -8,6 +8,11 @@ final class Tally {
     /** Grants and denials that took credit from somebody. */
     long collected;
 
+    /** Memory that was charged over the limit, because it was held already. */
+    long forced;
+    /** Dead members whose memory stayed counted. */
+    long lingering;
+
     long returned;
     long daemonKills;
     long stepsInsideDecisions;
@@ -16,6 +21,8 @@ final class Tally {
         granted += other.granted;
         denied += other.denied;
         collected += other.collected;
+        forced += other.forced;
+        lingering += other.lingering;
         returned += other.returned;
         daemonKills += other.daemonKills;
         stepsInsideDecisions += other.stepsInsideDecisions;
@@ -23,7 +30,7 @@ final class Tally {
 
     @Override
     public String toString() {
-        return "%d granted, %d denied, %d collected, %d returned, %d daemon kills, %d guest steps inside decisions"
-                .formatted(granted, denied, collected, returned, daemonKills, stepsInsideDecisions);
+        return "%d granted, %d denied, %d collected, %d forced, %d lingering, %d returned, %d daemon kills, %d guest steps inside decisions"
+                .formatted(granted, denied, collected, forced, lingering, returned, daemonKills, stepsInsideDecisions);
     }
 }

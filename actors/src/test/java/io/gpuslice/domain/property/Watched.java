@@ -53,9 +53,16 @@ final class Watched {
         return most.getOrDefault(process, 0L);
     }
 
+    /** The most that all of them were seen to hold, the dead included. */
+    long mostOfAll() {
+        return ledger.remaining(device)
+                + most.values().stream().mapToLong(Long::longValue).sum();
+    }
+
     void check(Guest guest, Denied denied) {
-        long atMost = most.values().stream().mapToLong(Long::longValue).sum();
-        long atLeast = least.values().stream().mapToLong(Long::longValue).sum();
+        long atMost = mostOfAll();
+        long atLeast = ledger.remaining(device)
+                + least.values().stream().mapToLong(Long::longValue).sum();
         assertThat(denied.used()).as("used, as denied to %s", guest).isBetween(atLeast, atMost);
         assertThat(denied.limit()).isEqualTo(ledger.limits().on(device));
         switch (denied.code()) {

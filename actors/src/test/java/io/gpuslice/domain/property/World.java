@@ -13,7 +13,9 @@ import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Joining;
 import io.gpuslice.domain.Ledger;
 import io.gpuslice.domain.LedgerEvent;
+import io.gpuslice.domain.LedgerEvent.Held;
 import io.gpuslice.domain.LedgerEvent.Left;
+import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.Limits;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.Page;
@@ -21,7 +23,10 @@ import io.gpuslice.domain.PageIdentity;
 import io.gpuslice.domain.PageLookup;
 import io.gpuslice.domain.PageWrite;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Remains;
 import io.gpuslice.domain.SessionState;
+import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.ErrorCode;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -38,13 +43,16 @@ final class World implements GuestThread.Around {
     private static final DeviceId D0 = new DeviceId(new UUID(0, 0));
     private static final DeviceId D1 = new DeviceId(new UUID(0, 1));
 
-    private record Request(GuestThread thread, int device, long bytes) {}
+    private record Request(GuestThread thread, int device, long bytes, boolean held) {}
 
     private final History history;
     private final Sabotage sabotage;
     private final Population guests = new Population();
     private final Deque<Request> requests = new ArrayDeque<>();
     private final Set<ImageId> returned = new HashSet<>();
+    /** The dead whose memory others keep. */
+    private final Map<ProcessId, Guest> ghosts = new HashMap<>();
+
     private Ledger ledger;
     private boolean daemonUp = true;
     private int images;
@@ -81,6 +89,7 @@ final class World implements GuestThread.Around {
         GuestThread thread = guest.threads.get(action.who() / GUESTS % guest.threads.size());
         switch (action.kind()) {
             case STEPS -> steps(thread, action.what());
+            case HOLD -> hold(thread, action.what());
             case DIE -> guest.end();
             case EXEC -> exec(guest);
             case LOSE_PAGE -> {
@@ -90,7 +99,7 @@ final class World implements GuestThread.Around {
             case FORGE -> forge(guest, action.what());
             case KILL_DAEMON -> killDaemon();
             case RESTART -> restart();
-            case JOIN, SERVE, RECLAIM, RESIZE, EXPIRE, RENEW, CLOSE -> {
+            case JOIN, SERVE, RECLAIM, LET_GO, RESIZE, EXPIRE, RENEW, CLOSE -> {
                 if (daemonUp) {
                     serve(action, guest);
                 }
@@ -102,7 +111,8 @@ final class World implements GuestThread.Around {
         switch (action.kind()) {
             case JOIN -> join(guest);
             case SERVE -> serve();
-            case RECLAIM -> reclaim(guest);
+            case RECLAIM -> reclaim(guest, action.what() % 3 == 0);
+            case LET_GO -> letGo();
             case RESIZE ->
                 change(
                         Decisions.resize(
@@ -124,7 +134,7 @@ final class World implements GuestThread.Around {
                     change(Decisions.close(ledger, pages()), true);
                 }
             }
-            case STEPS, DIE, EXEC, LOSE_PAGE, FORGE, KILL_DAEMON, RESTART -> throw new AssertionError(action);
+            case STEPS, HOLD, DIE, EXEC, LOSE_PAGE, FORGE, KILL_DAEMON, RESTART -> throw new AssertionError(action);
         }
     }
 
@@ -157,6 +167,12 @@ final class World implements GuestThread.Around {
         Invariants.check(ledger, guests);
     }
 
+    private void hold(GuestThread thread, int what) {
+        if (thread.guest.runs() && !thread.guest.untaken && thread.idle()) {
+            thread.hold(what % 2, (1 + what / 2 % 3) * Math.min(history.unit(), 1L << 20));
+        }
+    }
+
     /** Mostly a few units, sometimes one byte beside, sometimes more than anybody has. */
     private long bytes(int what) {
         if (what % 32 == 31) {
@@ -181,9 +197,9 @@ final class World implements GuestThread.Around {
     }
 
     @Override
-    public boolean ask(GuestThread thread, int device, long bytes) {
+    public boolean ask(GuestThread thread, int device, long bytes, boolean held) {
         if (daemonUp) {
-            requests.add(new Request(thread, device, bytes));
+            requests.add(new Request(thread, device, bytes, held));
         }
         return daemonUp;
     }
@@ -205,7 +221,13 @@ final class World implements GuestThread.Around {
                 .isEqualTo(SessionState.ACTIVE);
         assertThat(bytes)
                 .as("%s allocates on %s, and began under this limit", thread, id)
-                .isLessThanOrEqualTo(ledger.limits().on(id) - guests.held(id));
+                .isLessThanOrEqualTo(ledger.limits().on(id) - guests.held(id) - kept(id));
+    }
+
+    private long kept(DeviceId device) {
+        return ghosts.values().stream()
+                .mapToLong(ghost -> ghost.left[ghost.devices.indexOf(device)])
+                .sum();
     }
 
     // ---------------------------------------------------------------- daemon
@@ -242,16 +264,27 @@ final class World implements GuestThread.Around {
         Watched watch = new Watched(ledger, guests, device);
         watched = watch;
         long stepsBefore = tally.stepsInsideDecisions;
-        Decision decision = Decisions.charge(ledger, guest.process, request.device(), request.bytes(), pages());
+        Decision decision = request.held()
+                ? Decisions.hold(ledger, guest.process, request.device(), request.bytes(), pages())
+                : Decisions.charge(ledger, guest.process, request.device(), request.bytes(), pages());
         watched = null;
-        if (decision instanceof Denied denied) {
+        boolean impossible = isImpossible(request, device, decision);
+        if (decision instanceof Denied denied && !impossible) {
             watch.check(guest, denied);
         }
         long believed = watch.most(guest.process);
         boolean undisturbed = stepsBefore == tally.stepsInsideDecisions;
-        if (!change(decision.change(), false)) {
+        boolean forced = decision.change().events().stream().anyMatch(Held.class::isInstance);
+        Ledger after = ledger.apply(decision.change().events());
+        if (forced && after.free(device) < 0) {
+            assertThat(after.charged(device))
+                    .as("charged by force on %s: no credit is left to anybody", device)
+                    .isLessThanOrEqualTo(watch.mostOfAll() + request.bytes());
+        }
+        if (!change(decision.change(), forced)) {
             return;
         }
+        tally.forced += forced ? 1 : 0;
         tally.collected += decision.change().events().size() > 1 ? 1 : 0;
         switch (decision) {
             case Granted granted -> {
@@ -266,12 +299,38 @@ final class World implements GuestThread.Around {
             }
             case Denied denied -> {
                 tally.denied++;
-                request.thread().answered(false);
+                if (impossible) {
+                    request.thread().impossible();
+                } else {
+                    request.thread().answered(false);
+                }
             }
         }
     }
 
-    private void reclaim(Guest guest) {
+    /** What is held is refused only where no device has that much. */
+    private boolean isImpossible(Request request, DeviceId device, Decision decision) {
+        boolean impossible =
+                request.held() && decision instanceof Denied denied && denied.code() == ErrorCode.BAD_REQUEST;
+        if (impossible) {
+            assertThat(request.bytes())
+                    .isGreaterThan(Math.max(ledger.limits().on(device), Abi.MAX_BYTES) - ledger.charged(device));
+        }
+        return impossible;
+    }
+
+    /** Those who kept what the dead held are gone, too. */
+    private void letGo() {
+        for (Remains remains : ledger.remains()) {
+            if (change(Decisions.lingered(ledger, remains.process()), false)) {
+                assertThat(Decisions.lingered(ledger, remains.process())).isEqualTo(Change.NONE);
+            }
+        }
+        ghosts.keySet().removeIf(process -> ledger.remains(process).isEmpty());
+    }
+
+    /** @param kept whether others keep what a dead one held */
+    private void reclaim(Guest guest, boolean kept) {
         ledger.member(guest.process)
                 .filter(member -> !member.image().equals(guest.image))
                 .ifPresent(member -> change(Decisions.execed(ledger, guest.process, member.image()), false));
@@ -279,13 +338,30 @@ final class World implements GuestThread.Around {
         for (Member member : ledger.members()) {
             boolean lives =
                     guests.all().stream().anyMatch(other -> !other.dead && other.process.equals(member.process()));
-            if (!lives || sabotage == Sabotage.RECLAIM_THE_LIVING) {
+            if (!lives && kept && daemonUp) {
+                linger(member);
+            } else if (!lives || sabotage == Sabotage.RECLAIM_THE_LIVING) {
                 if (daemonUp && change(Decisions.died(ledger, member.process()), false)) {
                     assertThat(Decisions.died(ledger, member.process())).isEqualTo(Change.NONE);
                     assertThat(Decisions.execed(ledger, member.process(), member.image()))
                             .isEqualTo(Change.NONE);
                 }
             }
+        }
+    }
+
+    private void linger(Member member) {
+        Guest ghost = guests.member(ledger, member.process());
+        if (ghost != null) {
+            ghosts.put(member.process(), ghost);
+        }
+        change(
+                sabotage == Sabotage.FORGET_THE_LINGERING
+                        ? Decisions.died(ledger, member.process())
+                        : Decisions.lingers(ledger, member.process(), pages()),
+                false);
+        if (sabotage == Sabotage.NONE) {
+            ghosts.keySet().removeIf(process -> ledger.remains(process).isEmpty());
         }
     }
 
@@ -323,11 +399,18 @@ final class World implements GuestThread.Around {
         Ledger before = ledger;
         ledger = ledger.apply(events);
         for (DeviceId device : ledger.devices()) {
-            assertThat(ledger.charged(device))
-                    .as("charges on %s after %s", device, events)
+            assertThat(ledger.charged(device) - forced(before, events, device))
+                    .as("charges on %s after %s, but for what was forced", device, events)
                     .isLessThanOrEqualTo(Math.max(ledger.limits().on(device), before.charged(device)));
         }
         for (LedgerEvent event : events) {
+            if (event instanceof Lingers lingers) {
+                tally.lingering++;
+                assertThat(returned.add(lingers.image()))
+                        .as("%s returned once", lingers)
+                        .isTrue();
+                checkRemains(lingers);
+            }
             if (event instanceof Left left) {
                 tally.returned++;
                 assertThat(returned.add(left.image()))
@@ -340,6 +423,35 @@ final class World implements GuestThread.Around {
             }
         }
         Invariants.check(ledger, guests);
+    }
+
+    /** By how much these events raise charges on a device whatever the limit. */
+    private static long forced(Ledger before, List<LedgerEvent> events, DeviceId device) {
+        Ledger now = before;
+        long forced = 0;
+        for (LedgerEvent event : events) {
+            if (event instanceof Held held && held.device().equals(device)) {
+                long raise =
+                        held.charge() - now.member(held.process()).orElseThrow().charge(device);
+                assertThat(now.state() == SessionState.ACTIVE && raise <= now.free(device))
+                        .as("%s fits into the limit", held)
+                        .isFalse();
+                forced += raise;
+            }
+            now = now.apply(event);
+        }
+        return forced;
+    }
+
+    private void checkRemains(Lingers lingers) {
+        Guest ghost = ghosts.get(lingers.process());
+        if (ghost != null && !ghost.forger) {
+            for (int i = 0; i < ghost.devices.size(); i++) {
+                assertThat(lingers.held().getOrDefault(ghost.devices.get(i), 0L))
+                        .as("counted of what %s held", ghost)
+                        .isGreaterThanOrEqualTo(ghost.left[i]);
+            }
+        }
     }
 
     private static Map<DeviceId, Long> nonZero(Member member) {
@@ -405,7 +517,7 @@ final class World implements GuestThread.Around {
         }
         rulesInForce = rules;
         guests.all().forEach(guest -> guest.unruled = guest.pageLost);
-        guests.all().forEach(this::reclaim);
+        guests.all().forEach(guest -> reclaim(guest, false));
         if (daemonUp) {
             assertThat(pagesAreRight())
                     .as("after a restart every page carries what the ledger says")

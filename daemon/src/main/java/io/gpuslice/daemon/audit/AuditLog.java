@@ -37,6 +37,7 @@ public final class AuditLog implements Telemetry, AutoCloseable {
     private static final Duration BETWEEN_ATTEMPTS = Duration.ofMillis(250);
     private static final Duration BETWEEN_ROTATIONS_THAT_FAIL = Duration.ofMinutes(1);
     private static final Duration BETWEEN_LOSSES_SAID = Duration.ofSeconds(1);
+    private static final Duration BETWEEN_WARNINGS = Duration.ofMinutes(1);
     private static final Duration LONGEST_STOP = Duration.ofSeconds(2);
 
     private final Path path;
@@ -48,6 +49,7 @@ public final class AuditLog implements Telemetry, AutoCloseable {
     private final AtomicLong lost = new AtomicLong();
     private volatile boolean asleep;
     private volatile boolean reopen;
+    private volatile boolean stopping;
     private volatile boolean closing;
     private volatile long closeBy = Long.MAX_VALUE;
 
@@ -56,6 +58,7 @@ public final class AuditLog implements Telemetry, AutoCloseable {
     private AuditFile file;
     private long lossesSaid;
     private long lossesSaidAt = System.nanoTime() - BETWEEN_LOSSES_SAID.toNanos();
+    private long lossesWarnedAt = System.nanoTime() - BETWEEN_WARNINGS.toNanos();
     private long rotationFailedAt = System.nanoTime() - BETWEEN_ROTATIONS_THAT_FAIL.toNanos();
     private long unwritten;
     private boolean failing;
@@ -112,7 +115,12 @@ public final class AuditLog implements Telemetry, AutoCloseable {
         LockSupport.unpark(writer);
     }
 
-    /** Writes what was said before, and that the daemon has stopped; gives up after two seconds of a full disk. */
+    /** Somebody has told the daemon to stop: {@link #close} says that it has. */
+    public void stopping() {
+        stopping = true;
+    }
+
+    /** Writes what was said before; gives up after two seconds of a full disk. */
     @Override
     public void close() {
         closeBy = System.nanoTime() + LONGEST_STOP.toNanos();
@@ -141,8 +149,10 @@ public final class AuditLog implements Telemetry, AutoCloseable {
                 rest();
             }
         } while (!last || !queue.isEmpty());
-        lines.add(OwnOperation.STOP, Map.of());
-        write(lines.take());
+        if (stopping) {
+            lines.add(OwnOperation.STOP, Map.of());
+            write(lines.take());
+        }
         close(file);
         if (unwritten > 0) {
             LOG.error("{} lines of the audit log {} could not be written before the end", unwritten, path);
@@ -190,6 +200,7 @@ public final class AuditLog implements Telemetry, AutoCloseable {
                             e.getMessage(),
                             MOST_WAITING);
                 }
+                warnOfLosses();
                 if (System.nanoTime() - closeBy >= 0) {
                     unwritten += AuditLines.count(bytes);
                     return;
@@ -199,6 +210,18 @@ public final class AuditLog implements Telemetry, AutoCloseable {
                     AuditLines.backToStartOfLine(bytes);
                 }
             }
+        }
+    }
+
+    /** There is no line for them yet, and may be none for hours. */
+    private void warnOfLosses() {
+        long count = lost.get() - lossesSaid;
+        if (count > 0 && since(lossesWarnedAt).compareTo(BETWEEN_WARNINGS) >= 0) {
+            lossesWarnedAt = System.nanoTime();
+            LOG.warn(
+                    "{} lines of the audit log {} are lost already, and no more can be kept: make room there",
+                    count,
+                    path);
         }
     }
 

@@ -27,6 +27,12 @@ final class AuditReference {
                 much of the limit it was given, `collect` how much was taken back. In a session made with `--strict` every single
                 allocation is a `grant` or a `deny`, and every free a `free`.
 
+                A `grant` says that a process may have so much, before it has it. Whether it took it is not said: where the driver then
+                failed, what was granted is credit, and no `free` follows. An allocation whose answer was lost is asked for again, and
+                has two lines. A `free` comes after the driver has freed. Frees while the daemon was away are reported when it is back,
+                up to 4,096 of each process, with the time at which they were reported. What a process could not report before its
+                death is in its `reclaim`, which says what it still held.
+
                 ## Fields
 
                 A field that has nothing to say is absent. New ones may come; the order may change.
@@ -66,7 +72,10 @@ final class AuditReference {
                   that is killed loses what it said in that moment, a machine that crashes what its kernel had not written. A line that
                   was cut so is left as it is, and the next one begins a line of its own: `jq` below passes over it.
                 - While the disk is full up to 65,536 lines wait, and are written as soon as there is room. Beyond that they are lost, and
-                  counted: by a `lost` line, in the daemon's log, and in `gpuslice_audit_lost_total`.
+                  counted: by a `lost` line once there is room, in `gpuslice_audit_lost_total`, and in the daemon's log, there each
+                  minute while the disk is full.
+                - Of those who are not let in (`login`) the first of each user is a line, and then one a second, whose detail has the
+                  number of those left out. `gpuslice_refused_logins_total` counts them all.
                 - On SIGHUP what waits is written to the file that is open, and then the file is opened by its name again.
 
                 With logrotate, set `audit.max-size = 0` and:
@@ -103,8 +112,11 @@ final class AuditReference {
                 It goes to standard error: text on a terminal, elsewhere one JSON object a line (`log.format`). A daemon that
                 `gpuslice run` has started appends it to `gpusliced.log` in its state directory. The same occurrences are in it, with the
                 same fields (the detail is in the message): `grant`, `deny`, `collect` and `free` at level debug, the others at level
-                info, and what has `failed` at level warn. Beside them a JSON line has `level`, `threadName`, `loggerName`, `time`,
+                info, and `unenforced` and what has `failed` at level warn. Beside them a JSON line has `level`, `threadName`, `loggerName`, `time`,
                 `message` and `throwable`. No token is ever in it, nor in the audit log.
+
+                At 16 MiB `gpusliced.log` is copied to `gpusliced.log.1`, in place of an earlier one, and emptied. Where you have the
+                daemon write elsewhere (journald, a file of yours), bounding that is yours.
 
                 Nothing waits for who reads it. Lines that find no room, because a terminal is held or a pipe is not read, are lost, and
                 how many is said as soon as there is room, at the latest when the daemon stops.

@@ -44,6 +44,7 @@ public final class LogOfOccurrences implements Telemetry {
         return switch (occurrence.operation()) {
             case GRANT, DENY, FREE, COLLECT -> Level.DEBUG;
             case OPEN, TOKEN, JOIN, RECLAIM, RESIZE, RENEW, EXPIRE, SIGNAL, CLOSE, LOGIN -> Level.INFO;
+            case UNENFORCED -> Level.WARN;
         };
     }
 }

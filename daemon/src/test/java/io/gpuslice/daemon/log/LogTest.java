@@ -109,6 +109,10 @@ class LogTest {
                 .filteredOn(line -> line.getLevel() == Level.DEBUG)
                 .extracting(line -> line.getArgumentArray()[0])
                 .containsExactlyInAnyOrder(Operation.GRANT, Operation.DENY, Operation.FREE, Operation.COLLECT);
+        assertThat(seen.list)
+                .filteredOn(line -> line.getLevel() == Level.WARN)
+                .extracting(line -> line.getArgumentArray()[0])
+                .containsExactly(Operation.UNENFORCED);
         seen.list.clear();
 
         log.happened(with(Operation.GRANT, Result.FAILED));

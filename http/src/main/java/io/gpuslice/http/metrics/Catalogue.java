@@ -4,7 +4,7 @@ package io.gpuslice.http.metrics;
 import java.util.List;
 
 /**
- * Every metric, once. The instruments are made from it, and so is the reference page. Labels come from a closed set, or
+ * Every metric, once. The reference page is made from it, too. Labels come from a closed set, or
  * there are as many as there are sessions and devices; no name, path or text of a user is one.
  */
 final class Catalogue {
@@ -24,21 +24,32 @@ final class Catalogue {
             "sessions",
             "Sessions that did not answer in time; the other metrics show them as they were last seen");
     static final Family PROCESSES = Family.gauge("gpuslice_processes", "processes", "Members of all sessions");
+    static final Family UNENFORCED = Family.gauge(
+            "gpuslice_unenforced_processes",
+            "processes",
+            "Processes of a session that use the driver past its limit; `gpuslice inspect` names them",
+            "session");
 
     static final Family USED_TOTAL = Family.untyped(
             "gpuslice_used_bytes_total",
             "bytes",
             "Memory that all sessions hold on all devices; a gauge in spite of its name");
     static final Family USED =
-            Family.gauge("gpuslice_used_bytes", "bytes", "Memory that a session holds", "session", "device");
+            Family.gauge("gpuslice_used_bytes", "bytes", "Memory that a session holds", "device", "session");
     static final Family CHARGE = Family.gauge(
             "gpuslice_charge_bytes",
             "bytes",
             "What a session has handed to its processes; charge less used is idle credit",
-            "session",
-            "device");
+            "device",
+            "session");
     static final Family LIMIT =
-            Family.gauge("gpuslice_limit_bytes", "bytes", "What a session may hold", "session", "device");
+            Family.gauge("gpuslice_limit_bytes", "bytes", "What a session may hold", "device", "session");
+    static final Family LINGERING = Family.gauge(
+            "gpuslice_lingering_bytes",
+            "bytes",
+            "Where there is any: memory of a dead process that another one may still keep; part of used",
+            "device",
+            "session");
     static final Family DEVICE_MEMORY =
             Family.gauge("gpuslice_device_memory_bytes", "bytes", "Memory of a device, where it is known", "device");
 
@@ -82,7 +93,7 @@ final class Catalogue {
             Family.counter("gpuslice_audit_lost_total", "lines", "Lines that the audit log could not keep");
 
     static final Family BUILD = Family.gauge(
-            "gpuslice_build_info", "always 1", "Which gpuslice this is, and on which Java", "version", "java");
+            "gpuslice_build_info", "always 1", "Which gpuslice this is, and on which Java", "java", "version");
     static final Family CPU =
             Family.counter("process_cpu_seconds_total", "seconds", "CPU time of the daemon, user and system");
     static final Family RESIDENT =
@@ -100,10 +111,12 @@ final class Catalogue {
             SESSIONS,
             SESSIONS_SILENT,
             PROCESSES,
+            UNENFORCED,
             USED_TOTAL,
             USED,
             CHARGE,
             LIMIT,
+            LINGERING,
             DEVICE_MEMORY,
             ALLOCATIONS,
             FREES,

@@ -8,6 +8,7 @@ import io.gpuslice.actors.telemetry.Timing;
 import io.gpuslice.domain.LedgerEvent;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import kamon.metric.Counter;
@@ -15,6 +16,9 @@ import kamon.metric.Timer;
 
 /** Counts and times what happens, from the daemon's start to its end. */
 final class Counted implements Telemetry {
+    /** What a process held when it died comes back at once, or when whoever kept it has ended. */
+    private static final Set<String> FROM_THE_DEAD = Set.of(LedgerEvent.Reason.DIED.name(), "LINGERED");
+
     private final Instruments instruments = new Instruments();
 
     // Kept, because finding a series costs ten times what counting does, and this is called for every charge.
@@ -46,8 +50,8 @@ final class Counted implements Telemetry {
             }
             case RECLAIM -> reclaimed(occurrence);
             case LOGIN -> refusedLogins.increment();
-            // What the guests did is counted by their pages, and how many sessions there are by the sessions.
-            case OPEN, TOKEN, JOIN, DENY, FREE, RESIZE, RENEW, EXPIRE, SIGNAL, CLOSE -> {}
+            // What the guests did is counted by their pages, and what there is by the sessions.
+            case OPEN, TOKEN, JOIN, DENY, FREE, RESIZE, RENEW, EXPIRE, SIGNAL, UNENFORCED, CLOSE -> {}
         }
     }
 
@@ -56,7 +60,7 @@ final class Counted implements Telemetry {
         if (counter != null) {
             counter.increment();
         }
-        if (occurrence.detail().equals(LedgerEvent.Reason.DIED.name())) {
+        if (FROM_THE_DEAD.contains(occurrence.detail())) {
             recovered.increment(occurrence.bytes());
         }
     }

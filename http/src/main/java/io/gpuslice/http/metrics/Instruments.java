@@ -6,8 +6,6 @@ import com.typesafe.config.ConfigFactory;
 import java.util.Map;
 import java.util.stream.Collectors;
 import kamon.metric.Counter;
-import kamon.metric.Gauge;
-import kamon.metric.MeasurementUnit;
 import kamon.metric.MetricBuilding;
 import kamon.metric.MetricRegistry;
 import kamon.metric.PeriodSnapshot;
@@ -18,7 +16,7 @@ import kamon.tag.TagSet;
 import kamon.util.Clock;
 
 /**
- * Instruments for families of the catalogue, and what they show, in Prometheus's text format. Nothing is ever reset, so
+ * Instruments for the families of the catalogue that count and time, and what they show, in Prometheus's text format. Nothing is ever reset, so
  * that what is read twice has not fallen in between.
  */
 final class Instruments {
@@ -53,6 +51,8 @@ final class Instruments {
             .resolve()
             .withFallback(ConfigFactory.parseMap(Map.of("kamon.prometheus.buckets.custom", buckets())));
 
+    private final PrometheusSettings.Generic format =
+            PrometheusSettings.readSettings(SETTINGS.getConfig("kamon.prometheus"));
     private final MetricRegistry registry = new MetricRegistry(SETTINGS, new Clock.Anchored());
     private final MetricBuilding building = () -> registry;
 
@@ -71,19 +71,6 @@ final class Instruments {
         return building.counter(family.name(), family.help()).withTags(tags(family, labels));
     }
 
-    /** The same, counting nanoseconds where the family's unit is the second. */
-    Counter nanoseconds(Family family) {
-        return building.counter(
-                        less(family, "_seconds_total"),
-                        family.help(),
-                        MeasurementUnit.time().nanoseconds())
-                .withoutTags();
-    }
-
-    Gauge gauge(Family family, String... labels) {
-        return building.gauge(family.name(), family.help()).withTags(tags(family, labels));
-    }
-
     /** It takes nanoseconds. */
     Timer timer(Family family) {
         return building.timer(less(family, "_seconds"), family.help()).withoutTags();
@@ -92,18 +79,14 @@ final class Instruments {
     /** What they show now. */
     String exposition() {
         PeriodSnapshot now = registry.snapshot(false);
-        String text = new ScrapeDataBuilder(
-                        PrometheusSettings.readSettings(SETTINGS.getConfig("kamon.prometheus")), TagSet.Empty())
+        String text = new ScrapeDataBuilder(format, TagSet.Empty())
                 .appendCounters(now.counters())
-                .appendGauges(now.gauges())
                 .appendHistograms(now.timers())
                 .build();
         for (Family family : Catalogue.ALL) {
-            text = switch (family.kind()) {
-                case UNTYPED -> text.replace(type(family, "gauge"), type(family, "untyped"));
-                case HISTOGRAM -> withSeries(text, family);
-                case COUNTER, GAUGE -> text;
-            };
+            if (family.kind() == Family.Kind.HISTOGRAM) {
+                text = withSeries(text, family);
+            }
         }
         return text;
     }
@@ -114,14 +97,11 @@ final class Instruments {
         if (text.contains("\n" + name + "_count ")) {
             return text;
         }
-        StringBuilder zeros = new StringBuilder(type(family, "histogram"));
+        String type = "# TYPE " + name + " histogram\n";
+        StringBuilder zeros = new StringBuilder(type);
         family.buckets().forEach(bound -> zeros.append(name + "_bucket{le=\"" + bound + "\"} 0.0\n"));
         zeros.append(name + "_bucket{le=\"+Inf\"} 0.0\n" + name + "_count 0.0\n" + name + "_sum 0.0\n");
-        return text.replace(type(family, "histogram"), zeros);
-    }
-
-    private static String type(Family family, String type) {
-        return "# TYPE " + family.name() + " " + type + "\n";
+        return text.replace(type, zeros);
     }
 
     /** Kamon takes these suffixes from the unit. */

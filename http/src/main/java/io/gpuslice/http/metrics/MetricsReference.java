@@ -26,7 +26,10 @@ final class MetricsReference {
                 start, across the ends of sessions, and never fall while it runs; what a session did before a restart of the daemon is in
                 `gpuslice inspect`. When the sessions cannot be listed, `/metrics` answers 503 rather than with sessions missing.
 
-                `session` is a session's id, `device` a GPU's UUID; `state` and `reason` are spelled as in JSON and in the audit log.
+                A session has series with `device` for each device that it limits by name or has been used on: one with a plain limit
+                (`8GB`), which is each device's, has none before its first process comes.
+
+                `device` is a GPU's UUID, `session` a session's id; `state` and `reason` are spelled as in JSON and in the audit log.
 
                 """);
         page.append("| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
@@ -59,6 +62,9 @@ final class MetricsReference {
 
                 # how much of each device is handed out
                 sum by (instance, device) (gpuslice_charge_bytes) / on (instance, device) gpuslice_device_memory_bytes
+
+                # programs that the limit does not reach
+                gpuslice_unenforced_processes > 0
 
                 # denied allocations a second
                 rate(gpuslice_denied_alloc_total[5m])

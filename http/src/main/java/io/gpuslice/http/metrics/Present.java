@@ -2,44 +2,55 @@
 package io.gpuslice.http.metrics;
 
 import io.gpuslice.actors.DeviceUse;
+import io.gpuslice.actors.Remainder;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.domain.SessionState;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.ToLongFunction;
 
-/** What is so at one moment. Made anew for each scrape: a series is there because its session is. */
+/** What is so at one moment. Written anew for each scrape: a series is there because its session is. */
 final class Present {
-    private final Instruments instruments = new Instruments();
+    private final Exposition text = new Exposition();
 
     Present(Sightings.Seen seen, Devices.Known known) {
         sessions(seen);
-        seen.sessions().forEach(this::memory);
+        onDevices(seen, Catalogue.USED, DeviceUse::used);
+        onDevices(seen, Catalogue.CHARGE, DeviceUse::charge);
+        onDevices(seen, Catalogue.LIMIT, DeviceUse::limit);
+        lingering(seen);
+        text.family(Catalogue.DEVICE_MEMORY);
         for (Devices.Device device : known.devices()) {
             if (device.capacity() > 0) {
-                gauge(Catalogue.DEVICE_MEMORY, device.capacity(), device.id().toString());
+                text.sample(
+                        Catalogue.DEVICE_MEMORY, device.capacity(), device.id().toString());
             }
         }
-        instruments.counter(Catalogue.ALLOCATIONS).increment(seen.totals().allocations());
-        instruments.counter(Catalogue.FREES).increment(seen.totals().frees());
-        instruments.counter(Catalogue.DENIALS).increment(seen.totals().denials());
+        one(Catalogue.ALLOCATIONS, seen.totals().allocations());
+        one(Catalogue.FREES, seen.totals().frees());
+        one(Catalogue.DENIALS, seen.totals().denials());
     }
 
     private void sessions(Sightings.Seen seen) {
+        text.family(Catalogue.SESSIONS);
         for (SessionState state : SessionState.values()) {
-            long count = seen.sessions().stream()
-                    .filter(session -> session.state() == state)
-                    .count();
-            gauge(Catalogue.SESSIONS, count, state.name());
-            if (state == SessionState.ACTIVE) {
-                gauge(Catalogue.SESSIONS_ACTIVE, count);
-            }
+            text.sample(Catalogue.SESSIONS, inState(seen, state), state.name());
         }
-        gauge(Catalogue.SESSIONS_SILENT, seen.silent());
-        gauge(
+        one(Catalogue.SESSIONS_ACTIVE, inState(seen, SessionState.ACTIVE));
+        one(Catalogue.SESSIONS_SILENT, seen.silent());
+        one(
                 Catalogue.PROCESSES,
                 seen.sessions().stream()
-                        .mapToInt(session -> session.members().size())
+                        .mapToLong(session -> session.members().size())
                         .sum());
-        gauge(
+        text.family(Catalogue.UNENFORCED);
+        seen.sessions()
+                .forEach(session -> text.sample(
+                        Catalogue.UNENFORCED,
+                        session.unenforced().size(),
+                        session.id().text()));
+        one(
                 Catalogue.USED_TOTAL,
                 seen.sessions().stream()
                         .flatMap(session -> session.devices().stream())
@@ -47,33 +58,58 @@ final class Present {
                         .sum());
     }
 
-    private void memory(SessionView session) {
-        for (DeviceUse use : session.devices()) {
-            String[] labels = {session.id().text(), use.device().toString()};
-            gauge(Catalogue.USED, use.used(), labels);
-            gauge(Catalogue.CHARGE, use.charge(), labels);
-            gauge(Catalogue.LIMIT, use.limit(), labels);
+    private static long inState(Sightings.Seen seen, SessionState state) {
+        return seen.sessions().stream()
+                .filter(session -> session.state() == state)
+                .count();
+    }
+
+    /** A number of each session on each of its devices. */
+    private void onDevices(Sightings.Seen seen, Family family, ToLongFunction<DeviceUse> bytes) {
+        text.family(family);
+        for (SessionView session : seen.sessions()) {
+            for (DeviceUse use : session.devices()) {
+                text.sample(
+                        family,
+                        bytes.applyAsLong(use),
+                        use.device().toString(),
+                        session.id().text());
+            }
+        }
+    }
+
+    /** Rare: where there is none, there is no series. */
+    private void lingering(Sightings.Seen seen) {
+        text.family(Catalogue.LINGERING);
+        for (SessionView session : seen.sessions()) {
+            Map<String, Long> perDevice = new TreeMap<>();
+            session.remainders().stream()
+                    .filter(remainder -> remainder.reason() == Remainder.Reason.LINGERING)
+                    .forEach(remainder -> perDevice.merge(remainder.device().toString(), remainder.bytes(), Long::sum));
+            perDevice.forEach((device, bytes) ->
+                    text.sample(Catalogue.LINGERING, bytes, device, session.id().text()));
         }
     }
 
     /** The daemon's own. */
     Present daemon(String version, long auditLost, ProcessNumbers process) {
-        gauge(Catalogue.BUILD, 1, version, Runtime.version().toString());
-        instruments.counter(Catalogue.AUDIT_LOST).increment(auditLost);
-        instruments.nanoseconds(Catalogue.CPU).increment(process.cpu().toNanos());
-        gauge(Catalogue.RESIDENT, process.resident());
-        gauge(Catalogue.OPEN_FILES, process.openFiles());
-        gauge(Catalogue.MAX_FILES, process.maxFiles());
-        instruments.gauge(Catalogue.STARTED).update(process.started().toEpochMilli() / 1e3);
+        text.family(Catalogue.BUILD)
+                .sample(Catalogue.BUILD, 1, Runtime.version().toString(), version);
+        one(Catalogue.AUDIT_LOST, auditLost);
+        text.family(Catalogue.CPU).seconds(Catalogue.CPU, process.cpu().toNanos() / 1e9);
+        one(Catalogue.RESIDENT, process.resident());
+        one(Catalogue.OPEN_FILES, process.openFiles());
+        one(Catalogue.MAX_FILES, process.maxFiles());
+        text.family(Catalogue.STARTED)
+                .seconds(Catalogue.STARTED, process.started().toEpochMilli() / 1e3);
         return this;
     }
 
-    /** Prometheus knows doubles alone: from 8 PiB on they are rounded. */
-    private void gauge(Family family, long value, String... labels) {
-        instruments.gauge(family, labels).update((double) value);
+    private void one(Family family, long value) {
+        text.family(family).sample(family, value);
     }
 
     String exposition() {
-        return instruments.exposition();
+        return text.toString();
     }
 }

@@ -7,9 +7,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
+import io.gpuslice.actors.Remainder;
 import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.Totals;
+import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.telemetry.Occurrence;
 import io.gpuslice.actors.telemetry.Operation;
@@ -91,13 +93,14 @@ class KamonMetricsTest {
     void everyReclaimIsCountedByItsReasonButMemoryIsRecoveredFromTheDeadAlone() {
         happened(Operation.RECLAIM, Result.OK, 100, "DIED");
         happened(Operation.RECLAIM, Result.OK, 20, "DIED");
+        happened(Operation.RECLAIM, Result.OK, 4000, "LINGERED");
         happened(Operation.RECLAIM, Result.OK, 3, "EXECED");
 
         assertThat(scrape().values())
                 .containsEntry("gpuslice_reclaims_total{reason=\"DIED\"}", 2.0)
                 .containsEntry("gpuslice_reclaims_total{reason=\"EXECED\"}", 1.0)
                 .containsEntry("gpuslice_reclaims_total{reason=\"RECONNECTED\"}", 0.0)
-                .containsEntry("gpuslice_recovered_bytes_total", 120.0);
+                .containsEntry("gpuslice_recovered_bytes_total", 4120.0);
     }
 
     @Test
@@ -146,6 +149,30 @@ class KamonMetricsTest {
         assertThat(scraped.types())
                 .containsEntry("gpuslice_used_bytes_total", "untyped")
                 .containsEntry("gpuslice_used_bytes", "gauge");
+    }
+
+    @Test
+    void whatNoProcessHoldsAndWhoEscapesTheLimitIsShown() {
+        SessionView usual = session("aa", SessionState.ACTIVE, new DeviceUse(FIRST, 800, 50, 70));
+        ProcessId dead = new ProcessId("boot", 66, 1);
+        reply = listed(
+                NOTHING,
+                session(
+                        "bb",
+                        List.of(
+                                new Remainder(dead, FIRST, 30, Remainder.Reason.LINGERING),
+                                new Remainder(new ProcessId("boot", 67, 1), FIRST, 4, Remainder.Reason.LINGERING)),
+                        List.of(new Unenforced(88, "a", "b"), new Unenforced(89, "a", "b")),
+                        new DeviceUse(FIRST, 800, 50, 70),
+                        new DeviceUse(SECOND, 800, 6, 6)),
+                usual);
+
+        assertThat(scrape().values())
+                .containsEntry("gpuslice_lingering_bytes" + ON_FIRST.formatted("bb"), 34.0)
+                .doesNotContainKey("gpuslice_lingering_bytes" + ON_SECOND.formatted("bb"))
+                .containsEntry("gpuslice_unenforced_processes{session=\"bb\"}", 2.0)
+                .doesNotContainKey("gpuslice_lingering_bytes" + ON_FIRST.formatted("aa"))
+                .containsEntry("gpuslice_unenforced_processes{session=\"aa\"}", 0.0);
     }
 
     @Test
@@ -372,7 +399,14 @@ class KamonMetricsTest {
 
     @Test
     void everyMetricOfTheCatalogueIsShownAndNoOther() {
-        reply = listed(NOTHING, session("aa", SessionState.ACTIVE, new DeviceUse(FIRST, 800, 5, 7)));
+        ProcessId gone = new ProcessId("boot", 66, 1);
+        reply = listed(
+                NOTHING,
+                session(
+                        "aa",
+                        List.of(new Remainder(gone, FIRST, 1, Remainder.Reason.LINGERING)),
+                        List.of(),
+                        new DeviceUse(FIRST, 800, 5, 7)));
 
         Scraped scraped = scrape();
 
@@ -491,6 +525,20 @@ class KamonMetricsTest {
     }
 
     private static SessionView session(String id, SessionState state, DeviceUse... devices) {
+        return session(id, state, List.of(), List.of(), devices);
+    }
+
+    private static SessionView session(
+            String id, List<Remainder> remainders, List<Unenforced> unenforced, DeviceUse... devices) {
+        return session(id, SessionState.ACTIVE, remainders, unenforced, devices);
+    }
+
+    private static SessionView session(
+            String id,
+            SessionState state,
+            List<Remainder> remainders,
+            List<Unenforced> unenforced,
+            DeviceUse... devices) {
         ProcessId process = new ProcessId("boot", 77, 1);
         return new SessionView(
                 new SessionId(id),
@@ -509,6 +557,8 @@ class KamonMetricsTest {
                         process, 1000, "python train.py", Instant.EPOCH, 5, 7, MemberView.PageState.OK, List.of())),
                 0,
                 SessionView.Counters.NONE,
-                List.of());
+                List.of(),
+                remainders,
+                unenforced);
     }
 }

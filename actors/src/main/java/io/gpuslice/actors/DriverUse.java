@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.linux.ElfInspector;
+import io.gpuslice.linux.Inspection;
+import io.gpuslice.linux.Procfs;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.Optional;
+import java.util.Set;
+
+/** How a process uses the driver, by what {@code /proc} shows of it. */
+final class DriverUse {
+
+    private static final String DRIVER = "libcuda.so";
+    private static final String OURS = "libgpuslice";
+
+    private final PathMatcher deviceNodes;
+
+    /** @param deviceNodes glob of the files that whoever may hold a device's memory has open */
+    DriverUse(String deviceNodes) {
+        this.deviceNodes = FileSystems.getDefault().getPathMatcher("glob:" + deviceNodes);
+    }
+
+    /**
+     * Whether the process has a device open.
+     *
+     * @throws IOException if its descriptors cannot be seen
+     */
+    boolean holdsDevice(int pid) throws IOException {
+        for (int fd : Procfs.fds(pid)) {
+            try {
+                if (deviceNodes.matches(Files.readSymbolicLink(Path.of("/proc", pid + "", "fd", fd + "")))) {
+                    return true;
+                }
+            } catch (NoSuchFileException e) {
+                // Closed meanwhile, or the process is gone.
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Why the limit does not reach the process, although it has the driver in its memory; none where it has not, or has
+     * the interposer too.
+     *
+     * @throws IOException if its memory map cannot be seen
+     */
+    Optional<String> pastTheLimit(int pid) throws IOException {
+        Set<String> mapped = Procfs.mapped(pid);
+        boolean driven = mapped.stream().anyMatch(file -> isNamed(file, DRIVER));
+        boolean limited = mapped.stream().anyMatch(file -> isNamed(file, OURS));
+        return driven && !limited ? Optional.of(reason(pid)) : Optional.empty();
+    }
+
+    private static boolean isNamed(String file, String prefix) {
+        return file.startsWith(prefix, file.lastIndexOf('/') + 1);
+    }
+
+    private static String reason(int pid) throws IOException {
+        Inspection program = ElfInspector.inspect(("/proc/" + pid + "/exe").getBytes(StandardCharsets.UTF_8));
+        if (program instanceof Inspection.Unenforceable(Inspection.Reason reason, String _)) {
+            switch (reason) {
+                case STATIC -> {
+                    return "its program is static";
+                }
+                case PRIVILEGED -> {
+                    return "it runs with other privileges";
+                }
+                default -> {}
+            }
+        }
+        boolean preloads = Procfs.environ(pid).stream()
+                .map(entry -> new String(entry, StandardCharsets.UTF_8))
+                .anyMatch(entry -> entry.startsWith("LD_PRELOAD=") && entry.contains(OURS));
+        return preloads
+                ? "its driver was loaded by dlmopen or past the preload"
+                : "LD_PRELOAD was taken out of its environment";
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.actors;
+
+import io.gpuslice.domain.Member;
+import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Remains;
+import io.gpuslice.domain.SessionId;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
+import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
+
+/**
+ * Looks who keeps the memory of a dead member. The driver lets it go when the last descriptor of the device that came
+ * from that process is closed; a child that it left behind may have inherited one.
+ */
+final class Lingering {
+
+    private static final Duration REMINDER = Duration.ofSeconds(1);
+
+    private final SessionScope scope;
+    private final Relatives relatives;
+    private final TimerScheduler<Session.Command> timers;
+    private final Set<ProcessId> sought = new HashSet<>();
+    /** Requests that a death may make room for. */
+    private final List<Session.Charge> waiting = new ArrayList<>();
+
+    Lingering(SessionScope scope, Relatives relatives, TimerScheduler<Session.Command> timers) {
+        this.scope = scope;
+        this.relatives = relatives;
+        this.timers = timers;
+    }
+
+    /** Looks who keeps what the dead process held: {@link Session.Sought} or {@link Session.Unsought} follows. */
+    void seek(Books books, Session.Died died) {
+        if (sought.add(died.process())) {
+            SessionId id = scope.terms().id();
+            Set<ProcessId> roots = relatives.roots(books);
+            Set<ProcessId> members = Relatives.members(books);
+            scope.pipe(
+                    () -> {
+                        try {
+                            return new Session.Sought(
+                                    died, keepers(scope.ports().processes(), id, roots, members));
+                        } catch (IOException e) {
+                            return new Session.Unsought(died, e);
+                        }
+                    },
+                    cause -> new Session.Unsought(died, cause));
+        }
+    }
+
+    /** Looks again whether anybody keeps what dead ones held. To be called in each round, and when somebody dies. */
+    void seekAgain(Books books) {
+        for (Remains remains : books.ledger().remains()) {
+            seek(
+                    books,
+                    new Session.Died(remains.process(), scope.ports().clock().nanos()));
+        }
+    }
+
+    /**
+     * The living processes of a session that are no members and have a device open. Takes its time: not on the event loop.
+     *
+     * @throws IOException if they cannot be looked for
+     */
+    static List<ProcessId> keepers(ProcessTable table, SessionId session, Set<ProcessId> roots, Set<ProcessId> members)
+            throws IOException {
+        return table.relatives(Map.of(session, roots)).getOrDefault(session, List.of()).stream()
+                .filter(process -> !members.contains(process))
+                .filter(table::holdsDevice)
+                .toList();
+    }
+
+    /**
+     * Whether a request over the limit is to wait because a member's death is being looked into; it then comes again by
+     * itself.
+     */
+    boolean defer(Books books, Session.Charge charge) {
+        boolean wait = sought.stream()
+                .anyMatch(process -> books.ledger().member(process).isPresent());
+        if (wait) {
+            waiting.add(charge);
+        }
+        return wait;
+    }
+
+    /** The look is over, and what follows from it is done. */
+    void over(ProcessId process) {
+        sought.remove(process);
+        askAgain();
+    }
+
+    /** To be called when the actor restarts, as after a failed write: it hears of the deaths again. */
+    void restarting() {
+        sought.clear();
+        askAgain();
+    }
+
+    private void askAgain() {
+        waiting.forEach(scope.self()::tell);
+        waiting.clear();
+    }
+
+    /** As long as nobody knows who keeps it, it stays charged; it is looked again. */
+    ReplyEffect<SessionEvent, Books> unsought(Session.Unsought failed) {
+        Session.Died died = failed.died();
+        scope.complain(new Session.Failure("looking for who keeps the memory of " + died.process(), failed.cause()));
+        timers.startSingleTimer(died.process(), died, REMINDER);
+        over(died.process());
+        return scope.effects().noReply();
+    }
+
+    /** Whether the member may have held anything. */
+    static boolean isCharged(Member member) {
+        return member.charges().stream().anyMatch(charge -> charge > 0);
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.gpuslice.persistence;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** What was stored under names that nothing is written under any more, and how it becomes what its successor reads. */
+final class FormerTypes {
+
+    private record Successor(String name, Consumer<JsonNode> upgrade) {}
+
+    private static final Map<String, Successor> FORMER = Map.of(
+            // Before a dead process could leave memory behind.
+            "session.books.1",
+            new Successor("session.books.2", books -> ((ObjectNode) books.get("ledger")).putArray("remains")));
+
+    private FormerTypes() {}
+
+    /** The name of today for what was stored under this one. */
+    static String successor(String name) {
+        Successor successor = FORMER.get(name);
+        return successor == null ? name : successor.name();
+    }
+
+    /** Makes of a value what its successor would have written. One that has no successor stays as it is. */
+    static void upgrade(String name, JsonNode value) {
+        Successor successor = FORMER.get(name);
+        if (successor != null) {
+            successor.upgrade().accept(value);
+        }
+    }
+
+    static Set<String> names() {
+        return FORMER.keySet();
+    }
+}
