@@ -9,6 +9,7 @@
 TREE := build/gpuslice
 FAKECUDA := build/fakecuda
 PROGRAMS := build/programs
+DIFFERENTIAL := build/differential
 
 # The modules that end up in the tree; `it` is built by `make test`.
 SHIPPED := config wire linux actors persistence http daemon picocli-recompiled cli
@@ -24,7 +25,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 .PHONY: build
-build: build/.tree interposer launcher fakecuda programs ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
+build: build/.tree interposer launcher fakecuda programs differential ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
 
 .PHONY: test
 test: build ## everything: C and Java unit tests, integration tests with real processes
@@ -33,6 +34,22 @@ test: build ## everything: C and Java unit tests, integration tests with real pr
 .PHONY: demo
 demo: build ## the product at work on the simulated GPU, in under a minute
 	@python3 it/demo/demo.py "$(CURDIR)"
+
+# The suites that take minutes: `make test` runs a short part of each. STEPS is of the differential test.
+STEPS := 1000000
+.PHONY: verify
+verify: test dist ## everything that is too long for `make test`: the large models, a million steps, the package
+	@$(MAKE) --silent model MODEL=thorough
+	@it/differential/run $(STEPS)
+	@$(MAKE) --silent -C interposer fuzz SECONDS=300
+
+.PHONY: dist
+dist: build ## the package with a Java of its own, in build/dist
+	@tools/dist build/dist
+
+.PHONY: gpu-test
+gpu-test: ## every way to take memory, on this machine's NVIDIA GPU; needs `make dist`, here or elsewhere
+	@gpu/run docs/gpu-results.md
 
 # The model lives with the domain's tests, which run its quick scenarios; here it prints what it visits.
 # `make model MODEL=thorough` takes the large ones too.
@@ -61,7 +78,7 @@ clean: ## removes what a build leaves behind
 tools-found:
 	@tools/install-deps build --check
 
-.PHONY: interposer launcher fakecuda programs
+.PHONY: interposer launcher fakecuda programs differential
 interposer: | tools-found
 	@$(MAKE) --silent -C interposer OUT=../$(TREE)/lib
 
@@ -73,6 +90,9 @@ fakecuda: | tools-found
 
 programs: fakecuda
 	@$(MAKE) --silent -C it/programs OUT=../../$(PROGRAMS) FAKECUDA=../../$(FAKECUDA)
+
+differential: fakecuda
+	@$(MAKE) --silent -C it/differential OUT=../../$(DIFFERENTIAL) FAKECUDA=../../$(FAKECUDA)
 
 # Maven takes seconds to find out that it has nothing to do, so it is asked only when an input is newer.
 build/.jars: $(JAVA_INPUTS) | tools-found

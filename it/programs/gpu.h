@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device memory through the runtime API, or with GUEST_OF_DRIVER through the driver API. Codes are CUDA's own: 0 is
+/* Device memory through the runtime API (in stream order with GUEST_ASYNC), or with GUEST_OF_DRIVER through the driver API. Codes are CUDA's own: 0 is
  * success and 2 is out of memory in both. */
 #ifndef GPU_H
 #define GPU_H
@@ -48,6 +48,17 @@ static inline int gpu_open(void)
     return 0;
 }
 
+#ifdef GUEST_ASYNC
+static inline int gpu_alloc(void **pointer, size_t bytes)
+{
+    return cudaMallocAsync(pointer, bytes, NULL);
+}
+
+static inline int gpu_free(void *pointer)
+{
+    return cudaFreeAsync(pointer, NULL);
+}
+#else
 static inline int gpu_alloc(void **pointer, size_t bytes)
 {
     return cudaMalloc(pointer, bytes);
@@ -57,6 +68,7 @@ static inline int gpu_free(void *pointer)
 {
     return cudaFree(pointer);
 }
+#endif
 
 static inline int gpu_info(size_t *available, size_t *total)
 {

@@ -84,6 +84,13 @@ final class Guest implements AutoCloseable {
         return fail("no line starting with '%s' %s\n%s", prefix, ended ? "before the end" : "in time", report());
     }
 
+    /** The lines from the next one to the first that starts with {@code prefix}. */
+    List<String> awaitAll(String prefix) {
+        int from = seen.size();
+        await(prefix);
+        return List.copyOf(seen.subList(from, seen.size()));
+    }
+
     /** The next line; null when there are no more, or none comes in time. */
     private @Nullable String next() {
         if (ended) {

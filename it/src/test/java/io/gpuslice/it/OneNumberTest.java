@@ -4,6 +4,7 @@ package io.gpuslice.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
@@ -68,5 +69,71 @@ class OneNumberTest {
         assertThat(capacity).isEqualTo(4096 * Rig.MIB);
         assertThat(Guest.number(told, "total")).isEqualTo(capacity);
         assertThat(Guest.number(told, "free")).isEqualTo(capacity - 10 * Rig.MIB);
+    }
+
+    @Test
+    void everyWayToAskTellsTheSameNumbers() {
+        String session = rig.create("64MB");
+        Guest guest = rig.in(session, "numbers", "--blocks", 10, "--async", 2, "--graph", 3);
+        List<String> lines = guest.awaitAll("ready");
+
+        long used = (10 + 2 * 2 + 3 * 2) * Rig.MIB;
+        assertThat(rig.used(session)).isEqualTo(used);
+        assertThat(rig.heldOnCard()).isEqualTo(used);
+        List<String> told = lines.stream().filter(line -> line.contains(" by=")).toList();
+        assertThat(told)
+                .hasSize(16)
+                .allSatisfy(line -> assertThat(Guest.numbers(line)).satisfies(numbers -> {
+                    assertThat(numbers).containsEntry("total", 64 * Rig.MIB);
+                    assertThat(numbers.getOrDefault("free", 64 * Rig.MIB - used))
+                            .isEqualTo(64 * Rig.MIB - used);
+                    assertThat(numbers.getOrDefault("used", used)).isEqualTo(used);
+                }));
+        assertThat(told)
+                .extracting(line -> line.substring(0, line.indexOf(' ')))
+                .contains(
+                        "cuMemGetInfo",
+                        "cuMemGetInfo_v2",
+                        "cudaMemGetInfo",
+                        "cuDeviceTotalMem",
+                        "cuDeviceTotalMem_v2",
+                        "nvmlDeviceGetMemoryInfo",
+                        "nvmlDeviceGetMemoryInfo_v2");
+        assertThat(lines)
+                .contains("pool reserved=%1$d used=%1$d".formatted(2 * 2 * Rig.MIB))
+                .contains("graph reserved=%1$d used=%1$d".formatted(3 * 2 * Rig.MIB));
+    }
+
+    @Test
+    void aPythonProgramIsToldTheSameNumbers() {
+        String session = rig.create("64MB");
+        Guest guest = rig.gpuslice("exec", session, "--", "python3", rig.tree.program("driver.py"), 10);
+
+        List<String> lines = guest.awaitAll("nvmlDeviceGetMemoryInfo_v2");
+
+        assertThat(lines)
+                .containsExactly(
+                        "held=10 refused=0",
+                        "cuMemGetInfo free=%d total=%d".formatted(54 * Rig.MIB, 64 * Rig.MIB),
+                        "cuDeviceTotalMem total=%d".formatted(64 * Rig.MIB),
+                        "nvmlDeviceGetMemoryInfo total=%d free=%d used=%d"
+                                .formatted(64 * Rig.MIB, 54 * Rig.MIB, 10 * Rig.MIB),
+                        "nvmlDeviceGetMemoryInfo_v2 total=%d free=%d used=%d"
+                                .formatted(64 * Rig.MIB, 54 * Rig.MIB, 10 * Rig.MIB));
+    }
+
+    @Test
+    void callsThatMakeNoSenseGetTheDriversOwnAnswersAndCostNothing() {
+        String session = rig.create("64MB");
+
+        Guest limited = rig.in(session, "nulls").finish();
+        Guest bare = rig.bare("nulls").finish();
+
+        assertThat(limited.exitCode()).as(limited.errors()).isZero();
+        assertThat(limited.output().lines())
+                .hasSizeGreaterThan(150)
+                .containsExactlyElementsOf(bare.output().lines().toList());
+        assertThat(limited.output()).endsWith("held=0");
+        Rig.eventually(() -> rig.used(session) == 0);
     }
 }
