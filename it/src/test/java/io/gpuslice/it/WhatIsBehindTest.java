@@ -21,31 +21,36 @@ class WhatIsBehindTest {
     @Test
     void aProgramThatReachesTheDriverPastTheLibraryIsNamedUntilItEnds() {
         rig.daemon();
-        String session = rig.create("64MB");
         Guest free = rig.gpuslice(
-                "exec",
-                session,
+                "run",
+                "--limit",
+                "64MB",
+                "--name",
+                "past",
                 "--",
                 "env",
                 "GPUSLICE_KEEP_ENV=0",
                 "env",
                 "-u",
                 "LD_PRELOAD",
-                rig.tree.program("fill"));
+                rig.tree.program("fill"),
+                "--hold",
+                "--max",
+                8);
         free.await("held=");
+        String session = rig.inspect("past").path("id").asText();
         Rig.eventually(() -> !rig.inspect(session).path("unenforced").isEmpty());
 
         JsonNode named = rig.inspect(session).path("unenforced").path(0);
         assertThat(named.path("pid").asLong()).isEqualTo(free.pid());
-        assertThat(named.path("command").asText()).endsWith("fill");
+        assertThat(named.path("command").asText()).contains("fill --hold");
         assertThat(named.path("why").asText()).contains("LD_PRELOAD");
         assertThat(rig.run("ps").ok().out()).contains("UNENFORCED");
         assertThat(rig.web().scrape().number("gpuslice_unenforced_processes", Map.of("session", session)))
                 .isEqualTo(1);
 
         free.finish().exitCode();
-        Rig.eventually(() -> rig.inspect(session).path("unenforced").isEmpty());
-        assertThat(rig.run("ps").ok().out()).doesNotContain("UNENFORCED");
+        Rig.eventually(() -> !rig.run("ps").ok().out().contains("UNENFORCED"));
     }
 
     @Test
