@@ -43,9 +43,9 @@ static gs_result created(struct overhead *overhead, gs_result result, gs_object 
     return result;
 }
 
-gs_result cuCtxCreate(gs_object *context, unsigned int flags, gs_device device)
+/* All those that take flags and a device; the others differ in what they take as well. */
+static gs_result create(cuCtxCreate_fn *real, gs_object *context, unsigned int flags, gs_device device)
 {
-    cuCtxCreate_fn *real = DRIVER_REAL(cuCtxCreate);
     struct overhead overhead;
     if (real == NULL)
         return GS_NOT_INITIALIZED;
@@ -54,15 +54,14 @@ gs_result cuCtxCreate(gs_object *context, unsigned int flags, gs_device device)
     return created(&overhead, real(context, flags, device), context, device);
 }
 
+gs_result cuCtxCreate(gs_object *context, unsigned int flags, gs_device device)
+{
+    return create(DRIVER_REAL(cuCtxCreate), context, flags, device);
+}
+
 gs_result cuCtxCreate_v2(gs_object *context, unsigned int flags, gs_device device)
 {
-    cuCtxCreate_v2_fn *real = DRIVER_REAL(cuCtxCreate_v2);
-    struct overhead overhead;
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (!overhead_begin(&overhead, device))
-        return GS_OUT_OF_MEMORY;
-    return created(&overhead, real(context, flags, device), context, device);
+    return create(DRIVER_REAL(cuCtxCreate_v2), context, flags, device);
 }
 
 gs_result cuCtxCreate_v3(gs_object *context, void *affinity, int count, unsigned int flags, gs_device device)
@@ -89,24 +88,12 @@ gs_result cuCtxCreate_v4(gs_object *context, void *params, unsigned int flags, g
 
 gs_result cuGLCtxCreate(gs_object *context, unsigned int flags, gs_device device)
 {
-    cuGLCtxCreate_fn *real = DRIVER_REAL(cuGLCtxCreate);
-    struct overhead overhead;
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (!overhead_begin(&overhead, device))
-        return GS_OUT_OF_MEMORY;
-    return created(&overhead, real(context, flags, device), context, device);
+    return create(DRIVER_REAL(cuGLCtxCreate), context, flags, device);
 }
 
 gs_result cuGLCtxCreate_v2(gs_object *context, unsigned int flags, gs_device device)
 {
-    cuGLCtxCreate_v2_fn *real = DRIVER_REAL(cuGLCtxCreate_v2);
-    struct overhead overhead;
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (!overhead_begin(&overhead, device))
-        return GS_OUT_OF_MEMORY;
-    return created(&overhead, real(context, flags, device), context, device);
+    return create(DRIVER_REAL(cuGLCtxCreate_v2), context, flags, device);
 }
 
 gs_result cuCtxAttach(gs_object *context, unsigned int flags)
@@ -125,6 +112,8 @@ gs_result cuCtxAttach(gs_object *context, unsigned int flags)
 
 static gs_result destroy(gs_result (*real)(gs_object), gs_object context)
 {
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
     struct process *process = process_if_started();
     if (process == NULL || !contexts_besides_primary(process) || !guard_enter())
         return real(context);
@@ -138,14 +127,12 @@ static gs_result destroy(gs_result (*real)(gs_object), gs_object context)
 
 gs_result cuCtxDestroy(gs_object context)
 {
-    cuCtxDestroy_fn *real = DRIVER_REAL(cuCtxDestroy);
-    return real == NULL ? GS_NOT_INITIALIZED : destroy(real, context);
+    return destroy(DRIVER_REAL(cuCtxDestroy), context);
 }
 
 gs_result cuCtxDestroy_v2(gs_object context)
 {
-    cuCtxDestroy_v2_fn *real = DRIVER_REAL(cuCtxDestroy_v2);
-    return real == NULL ? GS_NOT_INITIALIZED : destroy(real, context);
+    return destroy(DRIVER_REAL(cuCtxDestroy_v2), context);
 }
 
 gs_result cuCtxDetach(gs_object context)
@@ -214,6 +201,8 @@ static bool is_active(gs_device device)
  */
 static gs_result end_primary(gs_result (*real)(gs_device), gs_device device, bool is_release)
 {
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
     struct process *process = process_if_started();
     uint32_t index;
     if (process == NULL || !guard_enter())
@@ -240,24 +229,20 @@ static gs_result end_primary(gs_result (*real)(gs_device), gs_device device, boo
 
 gs_result cuDevicePrimaryCtxReset(gs_device device)
 {
-    cuDevicePrimaryCtxReset_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset);
-    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, false);
+    return end_primary(DRIVER_REAL(cuDevicePrimaryCtxReset), device, false);
 }
 
 gs_result cuDevicePrimaryCtxReset_v2(gs_device device)
 {
-    cuDevicePrimaryCtxReset_v2_fn *real = DRIVER_REAL(cuDevicePrimaryCtxReset_v2);
-    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, false);
+    return end_primary(DRIVER_REAL(cuDevicePrimaryCtxReset_v2), device, false);
 }
 
 gs_result cuDevicePrimaryCtxRelease(gs_device device)
 {
-    cuDevicePrimaryCtxRelease_fn *real = DRIVER_REAL(cuDevicePrimaryCtxRelease);
-    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, true);
+    return end_primary(DRIVER_REAL(cuDevicePrimaryCtxRelease), device, true);
 }
 
 gs_result cuDevicePrimaryCtxRelease_v2(gs_device device)
 {
-    cuDevicePrimaryCtxRelease_v2_fn *real = DRIVER_REAL(cuDevicePrimaryCtxRelease_v2);
-    return real == NULL ? GS_NOT_INITIALIZED : end_primary(real, device, true);
+    return end_primary(DRIVER_REAL(cuDevicePrimaryCtxRelease_v2), device, true);
 }

@@ -80,9 +80,10 @@ static gs_result instantiated(struct process *process, gs_result result, gs_obje
     return GS_OUT_OF_MEMORY;
 }
 
-gs_result cuGraphInstantiate(gs_object *executable, gs_object graph, gs_object *error_node, char *log, size_t size)
+/* With a place for what was wrong, of which the two versions make the same. */
+static gs_result instantiate(cuGraphInstantiate_fn *real, gs_object *executable, gs_object graph, gs_object *error_node,
+                             char *log, size_t size)
 {
-    cuGraphInstantiate_fn *real = DRIVER_REAL(cuGraphInstantiate);
     if (real == NULL)
         return GS_NOT_INITIALIZED;
     struct process *process = begin();
@@ -94,18 +95,14 @@ gs_result cuGraphInstantiate(gs_object *executable, gs_object graph, gs_object *
     return result;
 }
 
+gs_result cuGraphInstantiate(gs_object *executable, gs_object graph, gs_object *error_node, char *log, size_t size)
+{
+    return instantiate(DRIVER_REAL(cuGraphInstantiate), executable, graph, error_node, log, size);
+}
+
 gs_result cuGraphInstantiate_v2(gs_object *executable, gs_object graph, gs_object *error_node, char *log, size_t size)
 {
-    cuGraphInstantiate_v2_fn *real = DRIVER_REAL(cuGraphInstantiate_v2);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    struct process *process = begin();
-    gs_result result = real(executable, graph, error_node, log, size);
-    if (process == NULL)
-        return result;
-    result = instantiated(process, result, executable, graph);
-    guard_leave();
-    return result;
+    return instantiate(DRIVER_REAL(cuGraphInstantiate_v2), executable, graph, error_node, log, size);
 }
 
 gs_result cuGraphInstantiateWithFlags(gs_object *executable, gs_object graph, unsigned long long flags)

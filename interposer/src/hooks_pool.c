@@ -206,9 +206,9 @@ gs_result cuMemAllocFromPoolAsync_ptsz(gs_deviceptr *address, size_t bytes, gs_o
 
 /* ------------------------------------------------------------ free */
 
-gs_result cuMemFreeAsync(gs_deviceptr address, gs_object stream)
+/* `per_thread`: what a NULL stream means. */
+static gs_result free_async(cuMemFreeAsync_fn *real, gs_deviceptr address, gs_object stream, bool per_thread)
 {
-    cuMemFreeAsync_fn *real = DRIVER_REAL(cuMemFreeAsync);
     if (real == NULL)
         return GS_NOT_INITIALIZED;
     if (!guard_enter())
@@ -216,24 +216,19 @@ gs_result cuMemFreeAsync(gs_deviceptr address, gs_object stream)
     struct freeing freeing;
     charged_free_begin(address, &freeing);
     gs_result result = real(address, stream);
-    charged_free_end_in(&freeing, result, stream, false);
+    charged_free_end_in(&freeing, result, stream, per_thread);
     guard_leave();
     return result;
 }
 
+gs_result cuMemFreeAsync(gs_deviceptr address, gs_object stream)
+{
+    return free_async(DRIVER_REAL(cuMemFreeAsync), address, stream, false);
+}
+
 gs_result cuMemFreeAsync_ptsz(gs_deviceptr address, gs_object stream)
 {
-    cuMemFreeAsync_ptsz_fn *real = DRIVER_REAL(cuMemFreeAsync_ptsz);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (!guard_enter())
-        return real(address, stream);
-    struct freeing freeing;
-    charged_free_begin(address, &freeing);
-    gs_result result = real(address, stream);
-    charged_free_end_in(&freeing, result, stream, true);
-    guard_leave();
-    return result;
+    return free_async(DRIVER_REAL(cuMemFreeAsync_ptsz), address, stream, true);
 }
 
 /* ------------------------------------------------------------ pools */

@@ -168,9 +168,8 @@ static void hold_for_arrays(struct process *process, const struct gs_array_map *
     }
 }
 
-gs_result cuMemMapArrayAsync(struct gs_array_map *list, unsigned int count, gs_object stream)
+static gs_result map_array(cuMemMapArrayAsync_fn *real, struct gs_array_map *list, unsigned int count, gs_object stream)
 {
-    cuMemMapArrayAsync_fn *real = DRIVER_REAL(cuMemMapArrayAsync);
     if (real == NULL)
         return GS_NOT_INITIALIZED;
     int state;
@@ -183,19 +182,14 @@ gs_result cuMemMapArrayAsync(struct gs_array_map *list, unsigned int count, gs_o
     return end(process, state, result);
 }
 
+gs_result cuMemMapArrayAsync(struct gs_array_map *list, unsigned int count, gs_object stream)
+{
+    return map_array(DRIVER_REAL(cuMemMapArrayAsync), list, count, stream);
+}
+
 gs_result cuMemMapArrayAsync_ptsz(struct gs_array_map *list, unsigned int count, gs_object stream)
 {
-    cuMemMapArrayAsync_ptsz_fn *real = DRIVER_REAL(cuMemMapArrayAsync_ptsz);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    int state;
-    struct process *process = begin(&state);
-    gs_result result = real(list, count, stream);
-    if (process == NULL)
-        return result;
-    if (result == GS_SUCCESS && list != NULL)
-        hold_for_arrays(process, list, count);
-    return end(process, state, result);
+    return map_array(DRIVER_REAL(cuMemMapArrayAsync_ptsz), list, count, stream);
 }
 
 /* ------------------------------------------------------------ multicast objects: no memory of their own */
