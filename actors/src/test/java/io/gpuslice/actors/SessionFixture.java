@@ -18,23 +18,16 @@ import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.Abi;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
-import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
-import org.apache.pekko.persistence.testkit.javadsl.SnapshotTestKit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
 /** One session's actor in a {@link World}, as tests ask and answer it. */
-abstract class SessionFixture {
+abstract class SessionFixture extends ActorFixture {
 
     static final String TOKEN = "the token";
     static final String SLOT = "session-0";
@@ -42,39 +35,12 @@ abstract class SessionFixture {
     static final Duration ROUND = Duration.ofMillis(20);
     static final Duration FOR_EVER = Duration.ofDays(1);
 
-    static ActorTestKit kit;
-    static PersistenceTestKit journal;
-    private static SnapshotTestKit snapshots;
-
-    private final List<ActorRef<Session.Command>> spawned = new ArrayList<>();
     GuestTotals totals = new GuestTotals();
-    World world;
     TestProbe<Sessions.Command> sessions;
 
-    @BeforeAll
-    static void start() {
-        kit = ActorTestKit.create(World.config());
-        journal = PersistenceTestKit.create(kit.system());
-        snapshots = SnapshotTestKit.create(kit.system());
-    }
-
-    @AfterAll
-    static void stop() {
-        kit.shutdownTestKit();
-    }
-
     @BeforeEach
-    void clear() {
-        journal.clearAll();
-        snapshots.clearAll();
-        journal.resetPolicy();
-        world = new World(kit);
+    void probe() {
         sessions = kit.createTestProbe(Sessions.Command.class);
-    }
-
-    @AfterEach
-    void end() {
-        spawned.forEach(kit::stop);
     }
 
     ActorRef<Session.Command> open(Session.Terms terms) {

@@ -17,59 +17,25 @@ import io.gpuslice.config.LimitSpec;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
-import org.apache.pekko.persistence.testkit.javadsl.PersistenceTestKit;
-import org.apache.pekko.persistence.testkit.javadsl.SnapshotTestKit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 
 /** The list of sessions in a {@link World}, with sessions that keep books, as tests ask and answer it. */
-abstract class SessionsFixture {
+abstract class SessionsFixture extends ActorFixture {
 
     static final String LIST = "sessions";
     static final Caller US = new Caller(1, OWNER, false);
     static final Caller STRANGER = new Caller(2, OWNER + 1, false);
 
-    static ActorTestKit kit;
-    static PersistenceTestKit journal;
-    private static SnapshotTestKit snapshots;
-
-    private final List<ActorRef<?>> spawned = new ArrayList<>();
-    World world;
     TestProbe<Sessions.Start> start;
 
-    @BeforeAll
-    static void start() {
-        kit = ActorTestKit.create(World.config());
-        journal = PersistenceTestKit.create(kit.system());
-        snapshots = SnapshotTestKit.create(kit.system());
-    }
-
-    @AfterAll
-    static void stop() {
-        kit.shutdownTestKit();
-    }
-
     @BeforeEach
-    void clear() {
-        journal.clearAll();
-        snapshots.clearAll();
-        journal.resetPolicy();
-        world = new World(kit);
+    void probe() {
         start = kit.createTestProbe(Sessions.Start.class);
-    }
-
-    @AfterEach
-    void end() {
-        spawned.forEach(kit::stop);
     }
 
     ActorRef<Sessions.Command> begin() {

@@ -15,44 +15,12 @@ import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** docs/exit-codes.md against the code, and every code of it against the real thing. */
-class ExitCodesTest {
+class ExitCodesTest extends LauncherFixture {
     private static final Path DAEMON = Path.of("..", "daemon", "src", "main");
     private static final Pattern ROW = Pattern.compile("(?m)^\\| (\\d+) \\|");
-
-    @TempDir
-    static Path directory;
-
-    private static Installation gpuslice;
-
-    @TempDir
-    Path here;
-
-    private FakeDaemon daemon;
-
-    @BeforeAll
-    static void install() throws IOException, InterruptedException {
-        gpuslice = Installation.at(directory.resolve("tree"));
-    }
-
-    @BeforeEach
-    void startDaemon() throws IOException {
-        daemon = new FakeDaemon(here.resolve("d.sock"));
-        gpuslice.environment.clear();
-        gpuslice.environment.put("GPUSLICE_IPC_SOCK", daemon.socket.toString());
-        gpuslice.environment.put("XDG_RUNTIME_DIR", here.toString());
-    }
-
-    @AfterEach
-    void stopDaemon() throws IOException {
-        daemon.close();
-    }
 
     /** The codes in a section of the page. */
     private static Set<Integer> told(String section) throws IOException {

@@ -13,42 +13,10 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** `run` and `exec` as a shell sees them: the built launcher, real programs, and a scripted daemon. */
-class LaunchTest {
-    @TempDir
-    static Path directory;
-
-    private static Installation gpuslice;
-
-    @TempDir
-    Path here;
-
-    private FakeDaemon daemon;
-
-    @BeforeAll
-    static void install() throws IOException, InterruptedException {
-        gpuslice = Installation.at(directory.resolve("tree"));
-    }
-
-    @BeforeEach
-    void startDaemon() throws IOException {
-        daemon = new FakeDaemon(here.resolve("d.sock"));
-        gpuslice.environment.clear();
-        gpuslice.environment.put("GPUSLICE_IPC_SOCK", daemon.socket.toString());
-        gpuslice.environment.put("XDG_RUNTIME_DIR", here.toString());
-    }
-
-    @AfterEach
-    void stopDaemon() throws IOException {
-        daemon.close();
-    }
-
+class LaunchTest extends LauncherFixture {
     private static Installation.Result run(String... command) throws IOException, InterruptedException {
         String[] all = new String[command.length + 4];
         System.arraycopy(new String[] {"run", "--limit", "1GB", "--"}, 0, all, 0, 4);

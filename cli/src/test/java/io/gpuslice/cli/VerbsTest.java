@@ -5,51 +5,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Frame;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import org.assertj.core.api.Assumptions;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The verbs that show and change sessions, as a shell sees them. */
-class VerbsTest {
+class VerbsTest extends LauncherFixture {
     private static final String SESSION = SessionTextTest.SESSION.replace("\n", "");
 
-    @TempDir
-    static Path directory;
-
-    private static Installation gpuslice;
-
-    @TempDir
-    Path here;
-
-    private FakeDaemon daemon;
-
-    @BeforeAll
-    static void install() throws IOException, InterruptedException {
-        gpuslice = Installation.at(directory.resolve("tree"));
-    }
-
     @BeforeEach
-    void startDaemon() throws IOException {
-        daemon = new FakeDaemon(here.resolve("d.sock"));
+    void scriptDaemon() {
         daemon.bodies.put("GET /sessions", ok("{\"sessions\":[" + SESSION + "]}"));
         for (String selector : List.of(FakeDaemon.ID, "train")) {
             daemon.bodies.put("GET /sessions/" + selector, ok(SESSION));
         }
-        gpuslice.environment.clear();
-        gpuslice.environment.put("GPUSLICE_IPC_SOCK", daemon.socket.toString());
-    }
-
-    @AfterEach
-    void stopDaemon() throws IOException {
-        daemon.close();
     }
 
     private static String ok(String body) {
