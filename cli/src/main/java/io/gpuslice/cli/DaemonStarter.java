@@ -90,10 +90,8 @@ final class DaemonStarter {
         Path state = stateDirectory();
         Path log = state.resolve(LOG);
         try {
-            // One that exists is the daemon's to judge.
-            if (!Files.exists(state)) {
-                PrivateDirectory.create(state);
-            }
+            // The daemon will look, too; but the log is opened here, and in another's directory it could be a link.
+            PrivateDirectory.create(state);
             long before = Files.exists(log) ? Files.size(log) : 0;
             Process process = process(socket, state, log).start();
             awaitReady(process, log, before);

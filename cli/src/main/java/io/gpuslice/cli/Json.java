@@ -11,6 +11,7 @@ import com.fasterxml.jackson.core.util.Separators;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * A JSON object, read leniently: an absent member and one of another type give the fallback, so that a newer daemon's
  * answer never breaks an older command line. Only verbs that show something load this.
  *
- * @param members values are String, Long, Double, Boolean, Json, List of these, or null
+ * @param members values are String, Long, Double, Boolean, Json, List of these, or null; of what is written, Integer and
+ *     BigInteger too
  */
 record Json(Map<String, @Nullable Object> members) {
     private static final JsonFactory FACTORY = new JsonFactory();
@@ -150,6 +152,7 @@ record Json(Map<String, @Nullable Object> members) {
             case Long number -> generator.writeNumber(number);
             case Integer number -> generator.writeNumber(number);
             case Double number -> generator.writeNumber(number);
+            case BigInteger number -> generator.writeNumber(number);
             case Boolean truth -> generator.writeBoolean(truth);
             default -> generator.writeString(value.toString());
         }

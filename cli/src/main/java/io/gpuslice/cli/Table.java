@@ -76,11 +76,12 @@ final class Table {
     }
 
     private String lines(List<List<String>> lines) {
+        int[] widths = IntStream.range(0, headings.size()).map(this::width).toArray();
         StringBuilder text = new StringBuilder();
         for (List<String> cells : lines) {
             StringBuilder line = new StringBuilder();
             for (int column = 0; column < cells.size(); column++) {
-                String padding = " ".repeat(width(column) - cells.get(column).length());
+                String padding = " ".repeat(widths[column] - cells.get(column).length());
                 line.append(column == 0 ? "" : "  ")
                         .append(right.get(column) ? padding + cells.get(column) : cells.get(column) + padding);
             }
@@ -95,7 +96,8 @@ final class Table {
                 .reduce(headings.get(column).length(), Math::max);
     }
 
-    private static String harmless(String cell) {
+    /** What a program said of itself, without what a terminal would obey. */
+    static String harmless(String cell) {
         return cell.codePoints().anyMatch(Character::isISOControl) ? cell.replaceAll("\\p{Cntrl}", "?") : cell;
     }
 }

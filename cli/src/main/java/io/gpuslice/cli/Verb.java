@@ -33,7 +33,10 @@ enum Verb {
     RM("Ends sessions.", "One with living processes is left alone, unless forced."),
     DEVICES("Lists the GPUs.", ""),
     VERSION("Shows the versions of this program and of the daemon.", ""),
-    INFO("Shows where the daemon is and how it is set up.", "");
+    INFO("Shows where the daemon is and how it is set up.", ""),
+    DEBUG(
+            "Shows the ledger page of a process, for support.",
+            "Read from the process itself, also where no daemon answers: gpuslice debug page 4242 --top 20");
 
     private static final String LIMIT_FORMS =
             "what the session may hold on each GPU (8GB), of each GPU (50%%), or GPU by GPU (0=8GB,1=4GB).";
@@ -70,6 +73,7 @@ enum Verb {
             case EXEC -> "[OPTION…] SESSION [--] CMD [ARG…]";
             case CREATE -> "--limit SIZE [OPTION…]";
             case UPDATE -> "SESSION [--limit SIZE] [--ttl DURATION|none] [OPTION…]";
+            case DEBUG -> "page PID [OPTION…]";
             case PS, INSPECT, RM, DEVICES, VERSION, INFO -> "";
         };
     }
@@ -120,6 +124,17 @@ enum Verb {
             case DEVICES -> showing(spec).addOption(quiet("UUIDs alone."));
             case VERSION -> showing(spec).addOption(quiet("This program's alone; the daemon is not asked."));
             case INFO -> showing(spec).addOption(quiet("No hint where no daemon runs."));
+            case DEBUG ->
+                showing(spec)
+                        .addOption(value(
+                                "N",
+                                "How many allocations to show, the largest first; " + DebugVerb.USUAL
+                                        + " unless told otherwise.",
+                                "--top"))
+                        .addOption(flag("All of them, up to " + DebugVerb.MOST + ".", "--all"))
+                        .addOption(quiet("No notes."))
+                        .addPositional(positional("page", "0", "What to look at."))
+                        .addPositional(positional("PID", "1", "The process."));
         };
     }
 
@@ -150,6 +165,15 @@ enum Verb {
             case DEVICES -> new AboutVerbs(context).devices(typed.output());
             case VERSION -> new AboutVerbs(context).version(typed.output());
             case INFO -> new AboutVerbs(context).info(typed.output());
+            case DEBUG -> {
+                List<String> words = typed.positionals();
+                yield new DebugVerb(context)
+                        .page(
+                                words.getFirst(),
+                                words.get(1),
+                                DebugVerb.top(typed.value("--top"), typed.is("--all")),
+                                typed.output());
+            }
         };
     }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.gpuslice.linux.LockFile;
+import io.gpuslice.linux.PrivateDirectory;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -167,7 +168,7 @@ class StartDaemonTest {
 
     @Test
     void whatEarlierDaemonsSaidIsNotShownAsThisOnes() throws Exception {
-        Files.createDirectories(state);
+        PrivateDirectory.create(state);
         Files.writeString(state.resolve("gpusliced.log"), "gpusliced: an old misfortune\n");
         daemonDoes("echo 'gpusliced: a new one' >&2; exit 1\n");
         assertThat(gpuslice.gpuslice("run", "--limit", "1GB", "true").err())
@@ -219,7 +220,7 @@ class StartDaemonTest {
     void oneThatWasStartedByHandAMomentAgoIsWaitedFor() throws Exception {
         // It has the state, so that ours gives up; it listens only when ours has.
         daemonDoes("touch '" + here + "/refused'; echo 'gpusliced: the state is in use' >&2; exit 1\n");
-        Files.createDirectories(state);
+        PrivateDirectory.create(state);
         Files.createDirectories(
                 here.resolve("gpuslice"),
                 PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));

@@ -12,7 +12,7 @@ import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.domain.ProcessId;
-import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.PageLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
 import java.util.List;
@@ -161,22 +161,7 @@ final class SessionJson {
                 .put("device", allocation.device().toString())
                 .put("address", "0x" + Long.toHexString(allocation.handle()))
                 .put("bytes", allocation.bytes())
-                .put("kind", kind(allocation.kind()));
-    }
-
-    private static String kind(int kind) {
-        return switch (kind) {
-            case Abi.KIND_LINEAR -> "linear";
-            case Abi.KIND_MANAGED -> "managed";
-            case Abi.KIND_PITCHED -> "pitched";
-            case Abi.KIND_POOL -> "pool";
-            case Abi.KIND_PHYSICAL -> "physical";
-            case Abi.KIND_ARRAY -> "array";
-            case Abi.KIND_GRAPH -> "graph";
-            case Abi.KIND_IMPORT -> "import";
-            case Abi.KIND_CONTEXT -> "context";
-            default -> "unknown";
-        };
+                .put("kind", PageLayout.kindName(allocation.kind()));
     }
 
     /** Over all devices. Limits may be as large as a long, and then so is their sum. */

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,7 @@ public final class Memfd implements AutoCloseable {
     private static final int F_SEAL_SEAL = 1;
     private static final int F_SEAL_SHRINK = 2;
     private static final int F_SEAL_GROW = 4;
+    private static final int PROT_READ = 1;
     private static final int PROT_READ_WRITE = 3;
     private static final int MAP_SHARED = 1;
     private static final int SEEK_DATA = 3;
@@ -38,11 +40,13 @@ public final class Memfd implements AutoCloseable {
     }
 
     private final int fd;
+    private final boolean readOnly;
     private @Nullable Arena mapped;
     private @Nullable MemorySegment segment;
 
-    private Memfd(int fd) {
+    private Memfd(int fd, boolean readOnly) {
         this.fd = fd;
+        this.readOnly = readOnly;
     }
 
     /**
@@ -54,7 +58,7 @@ public final class Memfd implements AutoCloseable {
         Memfd memfd;
         try (Arena arena = Arena.ofConfined()) {
             long address = arena.allocateFrom(name).address();
-            memfd = new Memfd((int) MEMFD_CREATE.call(name, address, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+            memfd = new Memfd((int) MEMFD_CREATE.call(name, address, MFD_CLOEXEC | MFD_ALLOW_SEALING), false);
         }
         try {
             FTRUNCATE.restart(name, memfd.fd, size);
@@ -83,6 +87,44 @@ public final class Memfd implements AutoCloseable {
     }
 
     private static Optional<Memfd> reopen(String link, FileIdentity identity) throws LinuxException {
+        return opened(
+                link,
+                stat -> stat.dev() == identity.dev() && stat.ino() == identity.ino() && stat.size() == identity.size(),
+                memfd -> memfd.identity().equals(identity),
+                false);
+    }
+
+    /**
+     * The file that {@code pid} has open as its descriptor {@code number}, opened anew, only to be looked at; empty when
+     * there is no such descriptor any more, or it is no file whose size is fixed by {@link #seal}: to read another's
+     * mapping could fault.
+     *
+     * @throws IOException when the process may not be looked at
+     */
+    public static Optional<Memfd> openToRead(int pid, int number) throws IOException {
+        return opened("/proc/" + pid + "/fd/" + number, _ -> true, Memfd::cannotShrink, true);
+    }
+
+    private boolean cannotShrink() throws LinuxException {
+        try {
+            return (identity().seals() & F_SEAL_SHRINK) != 0;
+        } catch (LinuxException e) {
+            if (e.errno() == Errno.EINVAL) {
+                // On a disk, where there are no seals.
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    /** Whether it is the file that is looked for. */
+    @FunctionalInterface
+    private interface Match {
+        boolean test(Memfd memfd) throws LinuxException;
+    }
+
+    private static Optional<Memfd> opened(String link, Predicate<Fd.Stat> before, Match after, boolean readOnly)
+            throws LinuxException {
         int looking;
         try {
             looking = Fd.open(link, Fd.O_PATH | Fd.O_CLOEXEC);
@@ -95,19 +137,20 @@ public final class Memfd implements AutoCloseable {
         try {
             // From here the file is held: what the other process does to its descriptor changes nothing.
             Fd.Stat stat = Fd.stat(looking);
-            if (!stat.isRegularFile()
-                    || stat.dev() != identity.dev()
-                    || stat.ino() != identity.ino()
-                    || stat.size() != identity.size()) {
+            if (!stat.isRegularFile() || !before.test(stat)) {
                 return Optional.empty();
             }
-            Memfd found = new Memfd(
-                    Fd.open("/proc/self/fd/" + looking, Fd.O_RDWR | Fd.O_NONBLOCK | Fd.O_NOCTTY | Fd.O_CLOEXEC));
-            if (!found.identity().equals(identity)) {
-                found.close();
-                return Optional.empty();
+            int flags = (readOnly ? Fd.O_RDONLY : Fd.O_RDWR) | Fd.O_NONBLOCK | Fd.O_NOCTTY | Fd.O_CLOEXEC;
+            Memfd found = new Memfd(Fd.open("/proc/self/fd/" + looking, flags), readOnly);
+            boolean right = false;
+            try {
+                right = after.test(found);
+                return right ? Optional.of(found) : Optional.empty();
+            } finally {
+                if (!right) {
+                    found.close();
+                }
             }
-            return Optional.of(found);
         } finally {
             Fd.close(looking);
         }
@@ -115,7 +158,7 @@ public final class Memfd implements AutoCloseable {
 
     /** The same file by a descriptor of its own, mapped and closed on its own. */
     public Memfd duplicate() throws LinuxException {
-        return new Memfd(Fd.fcntl(fd, F_DUPFD_CLOEXEC, 0));
+        return new Memfd(Fd.fcntl(fd, F_DUPFD_CLOEXEC, 0), readOnly);
     }
 
     /** Fixes the size for ever, for everybody: nobody can make an access to a mapping fault. Writing stays allowed. */
@@ -133,17 +176,21 @@ public final class Memfd implements AutoCloseable {
         return fd;
     }
 
-    /** The whole file, shared, readable and writable; the same segment until {@link #unmap()}. Seal the file before. */
+    /**
+     * The whole file, shared, readable, and writable unless it was opened to be read; the same segment until
+     * {@link #unmap()}. Seal the file before.
+     */
     @SuppressWarnings("MustBeClosed") // unmap() and close() do
     public MemorySegment map() throws LinuxException {
         if (segment != null) {
             return segment;
         }
         long size = Fd.stat(fd).size();
-        long address = MMAP.call(fd, 0, size, PROT_READ_WRITE, MAP_SHARED, fd, 0);
+        long address = MMAP.call(fd, 0, size, readOnly ? PROT_READ : PROT_READ_WRITE, MAP_SHARED, fd, 0);
         Arena arena = Arena.ofShared();
         mapped = arena;
-        segment = MemorySegment.ofAddress(address).reinterpret(size, arena, Memfd::munmap);
+        MemorySegment whole = MemorySegment.ofAddress(address).reinterpret(size, arena, Memfd::munmap);
+        segment = readOnly ? whole.asReadOnly() : whole;
         return segment;
     }
 

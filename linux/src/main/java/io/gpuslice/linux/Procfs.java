@@ -13,6 +13,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
@@ -44,6 +46,23 @@ public final class Procfs {
     /** Numbers of the descriptors that the process has open. */
     public static List<Integer> fds(int pid) throws IOException {
         return numbersIn(PROC.resolve(pid + "/fd"));
+    }
+
+    /**
+     * What the process's descriptors stand for, by their numbers: names such as {@code /dev/null} or {@code /memfd:name
+     * (deleted)}, which the process can choose.
+     */
+    public static SortedMap<Integer, String> descriptors(int pid) throws IOException {
+        SortedMap<Integer, String> names = new TreeMap<>();
+        for (int number : fds(pid)) {
+            try {
+                Path link = PROC.resolve(pid + "/fd/" + number);
+                names.put(number, Files.readSymbolicLink(link).toString());
+            } catch (NoSuchFileException e) {
+                // Closed since it was listed.
+            }
+        }
+        return names;
     }
 
     /**

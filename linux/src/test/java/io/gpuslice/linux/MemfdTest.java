@@ -12,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -105,6 +106,40 @@ class MemfdTest {
     }
 
     @Test
+    void anotherProcesssFileIsLookedAtWithoutTheRightToWriteIt() throws Exception {
+        try (Memfd memfd = Memfd.create("to look at", SIZE)) {
+            memfd.seal();
+            memfd.map().set(ValueLayout.JAVA_LONG, 0, 4711);
+            int number = numberOf("/memfd:to look at (deleted)");
+            try (Memfd found = Memfd.openToRead(SELF, number).orElseThrow()) {
+                MemorySegment map = found.map();
+                assertThat(map.get(ValueLayout.JAVA_LONG, 0)).isEqualTo(4711);
+                assertThat(map.isReadOnly()).isTrue();
+                assertThatExceptionOfType(IllegalArgumentException.class)
+                        .isThrownBy(() -> map.set(ValueLayout.JAVA_LONG, 0, 1));
+            }
+        }
+    }
+
+    @Test
+    void whatCouldFaultWhenItIsReadIsNotOpenedToRead(@TempDir Path directory) throws Exception {
+        try (Memfd unsealed = Memfd.create("unsealed", SIZE);
+                RandomAccessFile zeroes = new RandomAccessFile("/dev/zero", "r");
+                RandomAccessFile file =
+                        new RandomAccessFile(directory.resolve("plain").toFile(), "rw")) {
+            file.setLength(SIZE);
+            assertThat(Memfd.openToRead(SELF, unsealed.fd())).isEmpty();
+            assertThat(Memfd.openToRead(
+                            SELF,
+                            numberOf(directory.resolve("plain").toRealPath().toString())))
+                    .isEmpty();
+            assertThat(zeroes.read()).isZero();
+            assertThat(Memfd.openToRead(SELF, numberOf("/dev/zero"))).isEmpty();
+            assertThat(Memfd.openToRead(SELF, Integer.MAX_VALUE)).isEmpty();
+        }
+    }
+
+    @Test
     void nothingIsFoundInAProcessThatIsGone() throws Exception {
         try (Memfd memfd = Memfd.create("test", SIZE)) {
             assertThat(Memfd.reopen(Integer.MAX_VALUE, memfd.identity())).isEmpty();
@@ -133,6 +168,14 @@ class MemfdTest {
             assertThat(Procfs.mapped(SELF)).doesNotContain(name);
             assertThat(Procfs.mapped(Integer.MAX_VALUE)).isEmpty();
         }
+    }
+
+    private static int numberOf(String name) throws IOException {
+        return Procfs.descriptors(SELF).entrySet().stream()
+                .filter(descriptor -> descriptor.getValue().equals(name))
+                .mapToInt(Map.Entry::getKey)
+                .findFirst()
+                .orElseThrow();
     }
 
     private static boolean reopens(FileIdentity identity) throws IOException {

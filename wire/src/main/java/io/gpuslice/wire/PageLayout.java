@@ -32,6 +32,16 @@ public final class PageLayout {
         void visit(long handle, long bytes, int device, int kind);
     }
 
+    /**
+     * What a page says of itself, as it stands there; nothing of it is checked.
+     *
+     * @param version as {@link Abi#ABI_VERSION}
+     * @param pageId 32 lower-case hex digits
+     * @param segments of the table in use; 0: the process has not taken the page over yet
+     * @param pid of its process, as the daemon sees it
+     */
+    public record Header(long magic, int version, int deviceCount, long size, String pageId, int segments, int pid) {}
+
     private static final VarHandle LONG =
             ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle();
     private static final VarHandle INT =
@@ -71,6 +81,18 @@ public final class PageLayout {
         byte[] id = new byte[16];
         MemorySegment.copy(page, ValueLayout.JAVA_BYTE, Abi.PageHeader.PAGE_ID, id, 0, id.length);
         return HexFormat.of().formatHex(id);
+    }
+
+    /** The header alone, for which {@link Abi.PageHeader#SIZEOF} bytes of a page are enough. */
+    public static Header header(MemorySegment page) {
+        return new Header(
+                (long) LONG.getAcquire(page, (long) Abi.PageHeader.MAGIC),
+                (int) INT.get(page, (long) Abi.PageHeader.VERSION),
+                (int) INT.get(page, (long) Abi.PageHeader.DEVICE_COUNT),
+                (long) LONG.get(page, (long) Abi.PageHeader.SIZE),
+                pageId(page),
+                (int) INT.getAcquire(page, (long) Abi.PageHeader.SEGMENTS),
+                (int) INT.get(page, (long) Abi.PageHeader.PID));
     }
 
     /** The word as it stands: bytes, and perhaps {@link Abi#GATED}. */
@@ -119,8 +141,17 @@ public final class PageLayout {
 
     /** Bytes of the page, from its start, in which the shim says it keeps anything; at most {@link Abi#PAGE_SIZE}. */
     public static long usedSize(MemorySegment page) {
-        int segments = Math.clamp((int) INT.getAcquire(page, (long) Abi.PageHeader.SEGMENTS), 1, Abi.TABLE_SEGMENTS);
-        return Abi.PAGE_TABLE_OFFSET + (long) Abi.PageEntry.SIZEOF * Abi.TABLE_SEGMENT0 * ((1L << segments) - 1);
+        return segmentOffset(
+                Math.clamp((int) INT.getAcquire(page, (long) Abi.PageHeader.SEGMENTS), 1, Abi.TABLE_SEGMENTS));
+    }
+
+    /**
+     * Where a segment of the table starts, which is where the one before it ends.
+     *
+     * @param segment 0 … {@link Abi#TABLE_SEGMENTS}, which is the page's end
+     */
+    public static long segmentOffset(int segment) {
+        return Abi.PAGE_TABLE_OFFSET + (long) Abi.PageEntry.SIZEOF * Abi.TABLE_SEGMENT0 * ((1L << segment) - 1);
     }
 
     /** Visits the live allocations of the segments in use; each slot is looked at once. */
@@ -147,6 +178,22 @@ public final class PageLayout {
                 visitor.visit(handle, meta >>> 9, (int) (meta >>> 4 & 31), (int) (meta & 15));
             }
         }
+    }
+
+    /** The word for a kind of allocation, as people and JSON see it; "unknown" for what is none of {@code Abi.KIND_*}. */
+    public static String kindName(int kind) {
+        return switch (kind) {
+            case Abi.KIND_LINEAR -> "linear";
+            case Abi.KIND_MANAGED -> "managed";
+            case Abi.KIND_PITCHED -> "pitched";
+            case Abi.KIND_POOL -> "pool";
+            case Abi.KIND_PHYSICAL -> "physical";
+            case Abi.KIND_ARRAY -> "array";
+            case Abi.KIND_GRAPH -> "graph";
+            case Abi.KIND_IMPORT -> "import";
+            case Abi.KIND_CONTEXT -> "context";
+            default -> "unknown";
+        };
     }
 
     /** The second word of a table entry, as the shim writes it. */

@@ -68,6 +68,23 @@ class PageLayoutTest {
     }
 
     @Test
+    void theHeaderIsReadAsItStands() {
+        PageLayout.initialise(page, 3, ID, 4711);
+
+        assertThat(PageLayout.header(page))
+                .isEqualTo(new PageLayout.Header(Abi.PAGE_MAGIC, Abi.ABI_VERSION, 3, Abi.PAGE_SIZE, ID, 1, 4711));
+        page.fill((byte) -1);
+        assertThat(PageLayout.header(page)).isEqualTo(new PageLayout.Header(-1, -1, -1, -1, "ff".repeat(16), -1, -1));
+    }
+
+    @Test
+    void segmentsFollowOneAnotherAndTheLastEndsThePage() {
+        assertThat(PageLayout.segmentOffset(0)).isEqualTo(Abi.PAGE_TABLE_OFFSET);
+        assertThat(PageLayout.segmentOffset(1)).isEqualTo(Abi.PAGE_TABLE_OFFSET + 16L * Abi.TABLE_SEGMENT0);
+        assertThat(PageLayout.segmentOffset(Abi.TABLE_SEGMENTS)).isEqualTo(Abi.PAGE_SIZE);
+    }
+
+    @Test
     void aPageMadeByJavaHasTheHeaderThatCMakes() throws IOException {
         PageLayout.initialise(page, 2, ID, 4711);
 
