@@ -21,6 +21,8 @@ import org.apache.pekko.stream.TLSProtocol.SslTlsOutbound;
 import org.apache.pekko.stream.javadsl.BidiFlow;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.apache.pekko.stream.javadsl.Keep;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
 import org.apache.pekko.stream.javadsl.TLSPlacebo;
 import org.apache.pekko.stream.javadsl.Tcp;
 import org.apache.pekko.util.ByteString;
@@ -46,6 +48,7 @@ final class Connections {
 
     private final Routes routes;
     private final Executor blocking;
+    private final Crowd crowd = new Crowd();
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
     private volatile boolean stopping;
 
@@ -66,7 +69,18 @@ final class Connections {
 
     /** Completed when it is closed; never fails, which would end the listening. */
     CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
-        return new Open().serve(connection);
+        Visitor visitor = new Visitor(connection.remoteAddress(), connection.localAddress(), blocking);
+        return crowd.enter(visitor)
+                .thenCompose(room -> room
+                        ? new Open().serve(connection, visitor).whenComplete((_, _) -> crowd.leave(visitor))
+                        : turnAway(connection));
+    }
+
+    private CompletionStage<Done> turnAway(Tcp.IncomingConnection connection) {
+        return Source.single(Responses.tooMany())
+                .via(connection.flow())
+                .runWith(Sink.ignore(), system)
+                .exceptionally(_ -> Done.getInstance());
     }
 
     /** No further request is answered; those that are there get their answer. */
@@ -89,12 +103,11 @@ final class Connections {
         private volatile boolean asked;
         private volatile long deadline = System.nanoTime() + FIRST_REQUEST.toNanos();
 
-        CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
+        CompletionStage<Done> serve(Tcp.IncomingConnection connection, Visitor visitor) {
             open.add(this);
             if (stopping) {
                 endIfIdle();
             }
-            Visitor visitor = new Visitor(connection.remoteAddress(), connection.localAddress(), blocking);
             Flow<HttpResponse, HttpRequest, CompletionStage<Done>> http = Http.get(system)
                     .serverLayer(settings)
                     .atop(PLAIN)

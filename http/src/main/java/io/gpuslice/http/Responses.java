@@ -11,6 +11,7 @@ import org.apache.pekko.http.javadsl.model.HttpEntities;
 import org.apache.pekko.http.javadsl.model.HttpHeader;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.headers.RawHeader;
+import org.apache.pekko.util.ByteString;
 
 /** Answers in HTTP's terms. None is kept by a cache, or taken for something else than it says. */
 final class Responses {
@@ -19,7 +20,10 @@ final class Responses {
     private static final ContentType JSON = ContentTypes.APPLICATION_JSON;
     private static final ContentType PROBLEM = ContentTypes.parse("application/problem+json");
     private static final List<HttpHeader> ALWAYS = List.of(
-            RawHeader.create("Cache-Control", "no-store"), RawHeader.create("X-Content-Type-Options", "nosniff"));
+            RawHeader.create("Cache-Control", "no-store"),
+            RawHeader.create("X-Content-Type-Options", "nosniff"),
+            // A page of another site may not even hold an answer as if it were a picture or a script.
+            RawHeader.create("Cross-Origin-Resource-Policy", "same-origin"));
 
     static HttpResponse json(Answer answer) {
         return of(answer.status(), JSON, Json.text(answer.body()));
@@ -36,6 +40,18 @@ final class Responses {
             response = response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer realm=\"gpuslice\""));
         }
         return problem.allowed().isEmpty() ? response : response.addHeader(allow(problem.allowed()));
+    }
+
+    /** To a connection that is not served: as it goes over the wire, before anything was asked. */
+    static ByteString tooMany() {
+        Problem problem = Problem.of(
+                ErrorCode.OVERLOADED,
+                "too many connections are open, and " + Crowd.OF_ONE + " of them are yours: close some");
+        String body = Json.text(problem.answer().body());
+        StringBuilder head = new StringBuilder("HTTP/1.1 " + problem.status() + " Service Unavailable\r\n");
+        ALWAYS.forEach(header -> head.append(header).append("\r\n"));
+        head.append("Content-Type: ").append(PROBLEM).append("\r\nConnection: close\r\n\r\n");
+        return ByteString.fromString(head + body);
     }
 
     /** The answer to OPTIONS. */

@@ -47,6 +47,13 @@ final class Visitor {
         return uid;
     }
 
+    /** The user, or the other machine, that it counts for. */
+    CompletionStage<String> name() {
+        return isLocal()
+                ? uid().thenApply(known -> known.isPresent() ? "uid " + known.getAsInt() : "nobody")
+                : CompletableFuture.completedFuture(from.getAddress().getHostAddress());
+    }
+
     private OptionalInt lookUp() {
         try {
             return LoopbackPeer.uid(from, to);

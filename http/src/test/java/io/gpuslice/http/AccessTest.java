@@ -13,6 +13,7 @@ import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -129,6 +130,61 @@ class AccessTest {
         assertThat(Raw.exchange(bound.url(), Raw.get("/info", "Host: " + host, RIGHT))
                         .status())
                 .isEqualTo(200);
+    }
+
+    /** 0.0.0.0 reaches this machine, and a browser takes it for another site; before HTTP/1.1 nobody had to say a name. */
+    @ParameterizedTest
+    @ValueSource(strings = {"Host: 0.0.0.0", "Host: [::]", "Host: localhost.", "Host: 2130706433x", "Host:", "X: y"})
+    void aRequestThatDoesNotNameThisMachineLearnsNothing(String host) throws Exception {
+        Raw answer = Raw.exchange(bound.url(), Raw.get("/sessions", host).replace("HTTP/1.1", "HTTP/1.0"));
+
+        assertThat(answer.status()).isIn(400, 421);
+        assertThat(answer.body()).doesNotContain("train");
+        bound.asked.expectNoMessage();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/", "/sessions", "/metrics", "/health/live"})
+    void noPageOfAnotherSiteMayReadAnAnswerOrHoldIt(String path) throws Exception {
+        String origin = "Origin: http://evil.example";
+        for (Raw answer : List.of(
+                Raw.exchange(bound.url(), Raw.get(path, LOCALHOST, origin)),
+                Raw.exchange(
+                        bound.url(),
+                        Raw.request(
+                                "OPTIONS",
+                                path,
+                                LOCALHOST,
+                                origin,
+                                "Access-Control-Request-Method: GET",
+                                "Access-Control-Request-Headers: authorization",
+                                "Access-Control-Request-Private-Network: true")))) {
+            assertThat(answer.status()).isIn(200, 204);
+            assertThat(answer.head().toLowerCase(Locale.ROOT)).doesNotContain("access-control-");
+            assertThat(answer.header("Cross-Origin-Resource-Policy")).isEqualTo("same-origin");
+            assertThat(answer.header("X-Content-Type-Options")).isEqualTo("nosniff");
+        }
+    }
+
+    /** What a form of another site can send without asking first: it has no token. */
+    @Test
+    void aFormOfAnotherSiteChangesNothing() throws Exception {
+        for (String type : List.of("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")) {
+            String body = "{\"limit\":\"8GB\"}";
+            assertUnauthenticated(
+                    Raw.exchange(
+                            bound.url(),
+                            Raw.request(
+                                            "POST",
+                                            "/sessions",
+                                            LOCALHOST,
+                                            "Origin: http://evil.example",
+                                            "Content-Type: " + type,
+                                            "Content-Length: " + body.length())
+                                    + body),
+                    "changes something");
+        }
+        bound.asked.expectNoMessage();
     }
 
     @ParameterizedTest

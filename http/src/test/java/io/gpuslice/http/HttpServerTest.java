@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -345,6 +346,38 @@ class HttpServerTest {
                 socket.close();
             }
         }
+    }
+
+    @Test
+    void oneUserCannotHaveAllConnections() throws Exception {
+        List<Socket> held = new ArrayList<>();
+        try {
+            // One after the other: each has been let in when the next one comes.
+            for (int i = 0; i < Crowd.FEW + Crowd.OF_ONE; i++) {
+                Socket socket = new Socket(bound.url().getHost(), bound.url().getPort());
+                held.add(socket);
+                socket.setSoTimeout(20_000);
+                socket.getOutputStream()
+                        .write(("GET /health/live HTTP/1.1\r\n" + LOCALHOST + "\r\n\r\n")
+                                .getBytes(StandardCharsets.US_ASCII));
+                assertThat(new String(socket.getInputStream().readNBytes(12), StandardCharsets.US_ASCII))
+                        .as("connection %s", i)
+                        .isEqualTo("HTTP/1.1 200");
+            }
+            Raw refused = Raw.of(Raw.exchangeAll(bound.url(), ""));
+            assertProblem(refused, 503, "OVERLOADED");
+            assertThat(refused.json().at("/detail").asText()).contains(Crowd.OF_ONE + " of them are yours");
+        } finally {
+            for (Socket socket : held) {
+                socket.close();
+            }
+        }
+        // Who is turned away and has asked something may hear nothing but the end.
+        Awaitility.await()
+                .ignoreExceptionsInstanceOf(IOException.class)
+                .until(() -> Raw.exchange(bound.url(), Raw.get("/health/live", LOCALHOST))
+                                .status()
+                        == 200);
     }
 
     @Test
