@@ -34,6 +34,7 @@
 #define GPUSLICE_LIMIT_SPEC_SIZE 512u
 #define GPUSLICE_UUID_SIZE 16u
 #define GPUSLICE_TEXT_SIZE 232u      /* NUL-padded UTF-8, for people */
+#define GPUSLICE_KEY_SIZE 64u        /* names shared memory: as long as an IPC handle */
 
 /* ------------------------------------------------------------------ frames */
 
@@ -67,6 +68,7 @@ enum gpuslice_frame_type {
     GPUSLICE_WATCH = 15,   /* cli → daemon: JSON request for a stream */
     GPUSLICE_EVENT = 16,   /* daemon → cli: one JSON event of a stream */
     GPUSLICE_ERROR = 17,   /* daemon → anyone: instead of the reply */
+    GPUSLICE_SHARE = 18,   /* shim → daemon, no reply: memory that processes share by its key */
 };
 
 /* One list for C, Java, JSON and logs: (name, number). Numbers are for ever. */
@@ -166,6 +168,26 @@ struct gpuslice_freed {
     uint64_t handle;                          /* as in the table of live allocations */
     uint32_t device;
     uint32_t reserved;
+};
+
+enum gpuslice_share_what {
+    GPUSLICE_SHARE_EXPORTED = 1, /* this process made a handle to memory that is charged to it */
+    GPUSLICE_SHARE_RELEASED = 2, /* it lets that memory go: sent before the driver is asked to free it */
+    GPUSLICE_SHARE_IMPORTED = 3, /* this process opened a handle that another process made */
+    GPUSLICE_SHARE_CLOSED = 4,   /* its last reference to that memory is gone */
+};
+
+/*
+ * SHARE, seq 0. Whose charge the memory is once its exporter has let go of it is decided by these. Said again after each
+ * WELCOME, for all exports and imports that live. A process that imports its own export says nothing about it.
+ */
+struct gpuslice_share {
+    uint32_t what;                            /* enum gpuslice_share_what */
+    uint32_t device;                          /* index into HELLO's devices */
+    uint64_t bytes;                           /* EXPORTED: held by the block; IMPORTED: 0 where the driver does not
+                                                 tell; RELEASED, CLOSED: 0 */
+    uint8_t key[GPUSLICE_KEY_SIZE];           /* the bytes of an IPC handle, a fabric handle or a pool pointer's export;
+                                                 st_dev, st_ino (8 bytes each) of a descriptor, then zeros; never all 0 */
 };
 
 /* QUERY has no payload. STATUS: the session, seen by one of its members. */
@@ -312,6 +334,9 @@ GPUSLICE_SIZE(gpuslice_charge, 16);
 GPUSLICE_SIZE(gpuslice_granted, 16);
 GPUSLICE_SIZE(gpuslice_denied, 32);
 GPUSLICE_SIZE(gpuslice_freed, 24);
+GPUSLICE_SIZE(gpuslice_share, 80);
+GPUSLICE_AT(gpuslice_share, bytes, 8);
+GPUSLICE_AT(gpuslice_share, key, 16);
 GPUSLICE_SIZE(gpuslice_status, 792);
 GPUSLICE_AT(gpuslice_status, ttl_left_ms, 8);
 GPUSLICE_AT(gpuslice_status, devices, 24);

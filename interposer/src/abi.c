@@ -22,11 +22,16 @@
     X(GPUSLICE_LIMIT_SPEC_SIZE) \
     X(GPUSLICE_UUID_SIZE) \
     X(GPUSLICE_TEXT_SIZE) \
+    X(GPUSLICE_KEY_SIZE) \
     X(GPUSLICE_MAX_FRAME_SIZE) \
     X(GPUSLICE_FLAG_STRICT) \
     X(GPUSLICE_FLAG_KEEP) \
     X(GPUSLICE_FLAG_NO_LEADER) \
     X(GPUSLICE_CHARGE_HELD) \
+    X(GPUSLICE_SHARE_EXPORTED) \
+    X(GPUSLICE_SHARE_RELEASED) \
+    X(GPUSLICE_SHARE_IMPORTED) \
+    X(GPUSLICE_SHARE_CLOSED) \
     X(GPUSLICE_PAGE_MAGIC) \
     X(GPUSLICE_PAGE_TABLE_OFFSET) \
     X(GPUSLICE_TABLE_SEGMENT0) \
@@ -68,7 +73,8 @@
     X(REPLY) \
     X(WATCH) \
     X(EVENT) \
-    X(ERROR)
+    X(ERROR) \
+    X(SHARE)
 
 #define STRUCTS(STRUCT, FIELD) \
     STRUCT(gpuslice_frame) \
@@ -122,6 +128,11 @@
     FIELD(gpuslice_freed, handle) \
     FIELD(gpuslice_freed, device) \
     FIELD(gpuslice_freed, reserved) \
+    STRUCT(gpuslice_share) \
+    FIELD(gpuslice_share, what) \
+    FIELD(gpuslice_share, device) \
+    FIELD(gpuslice_share, bytes) \
+    FIELD(gpuslice_share, key) \
     STRUCT(gpuslice_status_device) \
     FIELD(gpuslice_status_device, limit) \
     FIELD(gpuslice_status_device, used) \

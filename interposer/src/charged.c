@@ -5,13 +5,22 @@
 #include "deferred.h"
 #include "devices.h"
 #include "graphs.h"
+#include "hot.h"
 #include "imports.h"
 #include "lock.h"
 #include "pools.h"
 #include "process.h"
 #include "relief.h"
+#include "shares.h"
 #include "sizes.h"
 #include "table.h"
+
+/*
+ * The plain case of each step comes first, in line from hot.h; what it does not settle is done once more with all
+ * questions asked. Between two steps nothing is remembered but what `charged` and `freeing` say.
+ */
+
+/* ------------------------------------------------------------ allocations */
 
 static bool begin(struct charged *charged)
 {
@@ -44,9 +53,21 @@ static bool reserve(struct charged *charged, uint64_t bytes)
     return true;
 }
 
-bool charged_begin(struct charged *charged, uint64_t bytes)
+__attribute__((cold, noinline)) static bool begin_slowly(struct charged *charged, uint64_t bytes)
 {
     return begin(charged) && reserve(charged, bytes);
+}
+
+bool charged_begin(struct charged *charged, uint64_t bytes)
+{
+    struct process *process = process_if_started();
+    charged->process = process;
+    charged->uncounted = false;
+    charged->bytes = bytes;
+    if (LIKELY(process != NULL) && charged->ordinal == NULL &&
+        devices_of_context(process, &charged->device) == DEVICES_FOUND && hot_begin(process, charged->device, bytes))
+        return true;
+    return begin_slowly(charged, bytes);
 }
 
 void charged_begin_uncounted(struct charged *charged)
@@ -73,7 +94,7 @@ static gs_result take_back(struct charged *charged, uint64_t handle)
     return GS_OUT_OF_MEMORY;
 }
 
-gs_result charged_end(struct charged *charged, gs_result result, uint64_t handle)
+__attribute__((cold, noinline)) static gs_result end_slowly(struct charged *charged, gs_result result, uint64_t handle)
 {
     if (charged->uncounted) {
         if (result != GS_SUCCESS)
@@ -97,6 +118,14 @@ gs_result charged_end(struct charged *charged, gs_result result, uint64_t handle
     if (of_context)
         contexts_forget(charged->process, handle);
     return take_back(charged, handle);
+}
+
+gs_result charged_end(struct charged *charged, gs_result result, uint64_t handle)
+{
+    if (LIKELY(result == GS_SUCCESS) && !charged->uncounted && charged->bytes > 0 &&
+        hot_end(charged->process, charged->device, charged->bytes, handle, charged->kind))
+        return GS_SUCCESS;
+    return end_slowly(charged, result, handle);
 }
 
 gs_result charged_end_pitched(struct charged *charged, gs_result result, uint64_t handle, uint64_t pitch,
@@ -161,7 +190,8 @@ bool charged_look_at_uuid(const uint8_t *uuid, struct charged_view *view)
 
 static bool take_entry(struct process *process, uint64_t handle, uint32_t kinds, struct freeing *freeing)
 {
-    if (!ledger_take_kind(process, handle, kinds, &freeing->taken))
+    if (!hot_free_begin(process, handle, kinds, &freeing->taken) &&
+        !ledger_take_kind(process, handle, kinds, &freeing->taken))
         return false;
     freeing->what = FREEING_ENTRY;
     /* Now, not when it is free: the driver may have given the address to another thread by then. */
@@ -183,7 +213,10 @@ void charged_free_begin(uint64_t address, struct freeing *freeing)
     struct process *process = process_if_started();
     freeing->what = FREEING_UNKNOWN;
     freeing->address = address;
-    if (process == NULL || take_entry(process, address, TABLE_POINTERS, freeing) ||
+    if (process == NULL)
+        return;
+    shares_released(process, SHARES_ADDRESS, address);
+    if (take_entry(process, address, TABLE_POINTERS, freeing) ||
         atomic_load_explicit(&process->measures, memory_order_relaxed) == 0)
         return;
     freeing->pool = pools_forget(process, address);
@@ -193,8 +226,8 @@ void charged_free_begin(uint64_t address, struct freeing *freeing)
 
 static void end_entry(struct process *process, const struct freeing *freeing, gs_result result)
 {
-    if (result == GS_SUCCESS) {
-        ledger_release(process, &freeing->taken);
+    if (LIKELY(result == GS_SUCCESS)) {
+        hot_free_end(process, &freeing->taken);
         return;
     }
     if (freeing->context != 0)

@@ -9,8 +9,8 @@
 #include "debug.h"
 #include "environment.h"
 
-static const struct config in_no_session;
-static const struct config *_Atomic current;
+const struct config config_in_no_session;
+const struct config *_Atomic config_current;
 
 bool config_parse_wait(const char *text, uint32_t *ms)
 {
@@ -78,7 +78,7 @@ static const struct config *load(void)
     /* A dlsym before libc has set up the environment must not switch the limit off for good. */
     if (environ == NULL)
         return NULL;
-    const struct config *loaded = &in_no_session;
+    const struct config *loaded = &config_in_no_session;
     const char *session = environment_get("GPUSLICE_SESSION");
     if (session != NULL && session[0] != '\0') {
         /* Not malloc: this may be the first call of a program whose allocator is not ready. */
@@ -92,22 +92,19 @@ static const struct config *load(void)
     }
     const struct config *expected = NULL;
     /* release pairs with config_get's acquire. No flag and no lock: a fork in here must leave nothing half done. */
-    if (!atomic_compare_exchange_strong_explicit(&current, &expected, loaded, memory_order_release,
+    if (!atomic_compare_exchange_strong_explicit(&config_current, &expected, loaded, memory_order_release,
                                                  memory_order_acquire)) {
-        if (loaded != &in_no_session)
+        if (loaded != &config_in_no_session)
             munmap((void *)(uintptr_t)loaded, sizeof *loaded);
         loaded = expected;
     }
     return loaded;
 }
 
-const struct config *config_get(void)
+const struct config *config_load(void)
 {
-    const struct config *config = atomic_load_explicit(&current, memory_order_acquire);
-    if (config == NULL) {
-        int saved = errno;
-        config = load();
-        errno = saved;
-    }
-    return config == &in_no_session ? NULL : config;
+    int saved = errno;
+    const struct config *config = load();
+    errno = saved;
+    return config;
 }

@@ -2,9 +2,11 @@
 #include "contexts.h"
 
 #include "deferred.h"
+#include "imports.h"
 #include "lock.h"
 #include "map.h"
 #include "resolve.h"
+#include "shares.h"
 
 struct known {
     uint64_t context;
@@ -95,9 +97,12 @@ static bool remember(struct process *process, uint64_t handle, uint64_t context,
     struct contexts *contexts = &process->contexts;
     bool remembered = true;
     int state = lock_enter(&contexts->lock);
-    if (map_find(&contexts->known, sizeof(struct known), context) != NULL &&
-        (anew || map_find(&contexts->owners, sizeof(struct owner), handle) == NULL)) {
-        struct owner *owner = map_add(&contexts->owners, sizeof *owner, handle);
+    bool known = map_find(&contexts->known, sizeof(struct known), context) != NULL;
+    struct owner *owner = map_find(&contexts->owners, sizeof *owner, handle);
+    if (!known && anew && owner != NULL) {
+        map_remove(&contexts->owners, sizeof *owner, owner); /* of a context that ended while this was being allocated */
+    } else if (known && (anew || owner == NULL)) {
+        owner = map_add(&contexts->owners, sizeof *owner, handle);
         remembered = owner != NULL;
         if (remembered)
             owner->context = context;
@@ -147,41 +152,84 @@ static bool goes_along(void *context, uint64_t handle)
     return along;
 }
 
-struct taken_list *contexts_end_begin(struct process *process, gs_object context)
+static struct taken_list *take(struct process *process, uint32_t device, uint64_t context)
 {
-    int state = lock_enter(&process->contexts.lock);
-    const struct known *known = map_find(&process->contexts.known, sizeof *known, (uintptr_t)context);
-    uint32_t device = known == NULL ? 0 : known->device;
-    lock_leave(&process->contexts.lock, state);
-    if (known == NULL)
-        return NULL;
-    struct end ending = {process, (uintptr_t)context};
-    deferred_context_ends(process, device, (uintptr_t)context);
+    struct end ending = {process, context};
     struct taken_list *list = ledger_take_all(process, device, CONTEXTS_KINDS, goes_along, &ending);
-    /* Forgotten now: once the context is gone, the driver may give the same addresses to others. */
-    for (size_t i = 0; list != NULL && i < list->count; i++)
-        contexts_forget(process, list->taken[i].handle);
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        if (TABLE_POINTERS & TABLE_KIND(GPUSLICE_META_KIND(list->taken[i].meta)))
+            shares_released(process, SHARES_ADDRESS, list->taken[i].handle);
+    }
     return list;
 }
 
-struct taken_list *contexts_end_begin_primary(struct process *process, uint32_t device)
+static bool device_of(struct process *process, gs_object context, uint32_t *device)
 {
-    struct end ending = {process, 0};
-    deferred_context_ends(process, device, 0);
-    return ledger_take_all(process, device, CONTEXTS_KINDS, goes_along, &ending);
+    struct contexts *contexts = &process->contexts;
+    int state = lock_enter(&contexts->lock);
+    const struct known *known = map_find(&contexts->known, sizeof *known, (uintptr_t)context);
+    *device = known == NULL ? 0 : known->device;
+    lock_leave(&contexts->lock, state);
+    return known != NULL;
 }
 
-void contexts_end(struct process *process, gs_object context, struct taken_list *list, gs_result result)
+static void forget_context(struct process *process, gs_object context, struct contexts_ending *ending)
+{
+    struct contexts *contexts = &process->contexts;
+    int state = lock_enter(&contexts->lock);
+    struct known *known = map_find(&contexts->known, sizeof *known, (uintptr_t)context);
+    if (known != NULL) {
+        *ending = (struct contexts_ending){true, context, known->device, known->references, NULL};
+        map_remove(&contexts->known, sizeof *known, known);
+    }
+    lock_leave(&contexts->lock, state);
+}
+
+/* What goes with a context is taken, and both are forgotten, before the driver is called: once that has let go of them,
+ * another thread may be given the same addresses, and a new context the same handle. */
+void contexts_end_begin(struct process *process, gs_object context, struct contexts_ending *ending)
+{
+    uint32_t device;
+    *ending = (struct contexts_ending){0};
+    if (!device_of(process, context, &device))
+        return;
+    deferred_context_ends(process, device, (uintptr_t)context); /* as long as it is known */
+    forget_context(process, context, ending);
+    if (!ending->known)
+        return; /* another thread ends it */
+    ending->list = take(process, ending->device, (uintptr_t)context);
+    for (size_t i = 0; ending->list != NULL && i < ending->list->count; i++)
+        contexts_forget(process, ending->list->taken[i].handle);
+}
+
+void contexts_end_begin_primary(struct process *process, uint32_t device, struct contexts_ending *ending)
+{
+    *ending = (struct contexts_ending){.known = true, .device = device};
+    deferred_context_ends(process, device, 0);
+    ending->list = take(process, device, 0);
+}
+
+/* It goes on: the context is known again, and what belongs to it. */
+static void restore(struct process *process, const struct contexts_ending *ending)
+{
+    struct contexts *contexts = &process->contexts;
+    int state = lock_enter(&contexts->lock);
+    struct known *known = map_add(&contexts->known, sizeof *known, (uintptr_t)ending->context);
+    if (known != NULL) {
+        known->device = ending->device;
+        known->references = ending->references;
+    }
+    lock_leave(&contexts->lock, state);
+    for (size_t i = 0; ending->list != NULL && i < ending->list->count; i++)
+        contexts_restore(process, ending->list->taken[i].handle, (uintptr_t)ending->context);
+}
+
+void contexts_end(struct process *process, const struct contexts_ending *ending, gs_result result)
 {
     bool gone = result == GS_SUCCESS;
-    for (size_t i = 0; !gone && context != NULL && list != NULL && i < list->count; i++)
-        contexts_restore(process, list->taken[i].handle, (uintptr_t)context);
-    if (gone && context != NULL) {
-        int state = lock_enter(&process->contexts.lock);
-        struct known *known = map_find(&process->contexts.known, sizeof *known, (uintptr_t)context);
-        if (known != NULL)
-            map_remove(&process->contexts.known, sizeof *known, known);
-        lock_leave(&process->contexts.lock, state);
-    }
-    ledger_settle_all(process, list, gone);
+    if (!gone && ending->context != NULL)
+        restore(process, ending);
+    ledger_settle_all(process, ending->list, gone);
+    if (gone)
+        imports_context_ended(process);
 }

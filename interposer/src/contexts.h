@@ -41,10 +41,16 @@ bool contexts_note(struct process *process, uint64_t handle);
 uint64_t contexts_forget(struct process *process, uint64_t handle);
 bool contexts_restore(struct process *process, uint64_t handle, uint64_t context);
 
-/* Around the end of a context, or of a device's primary one: what goes with it, taken. NULL: nothing. */
-struct taken_list *contexts_end_begin(struct process *process, gs_object context);
-struct taken_list *contexts_end_begin_primary(struct process *process, uint32_t device);
-/* `context` is NULL for a primary one. */
-void contexts_end(struct process *process, gs_object context, struct taken_list *list, gs_result result);
+struct contexts_ending {
+    bool known;        /* else nothing goes with it */
+    gs_object context; /* NULL: a primary one */
+    uint32_t device, references;
+    struct taken_list *list; /* what goes with it, taken; NULL: nothing */
+};
+
+/* Around the driver's call that ends a context, or a device's primary one. */
+void contexts_end_begin(struct process *process, gs_object context, struct contexts_ending *ending);
+void contexts_end_begin_primary(struct process *process, uint32_t device, struct contexts_ending *ending);
+void contexts_end(struct process *process, const struct contexts_ending *ending, gs_result result);
 
 #endif

@@ -25,6 +25,7 @@ enum {
     GS_NOT_FOUND = 500,
     GS_NOT_READY = 600,
 };
+enum { GS_POINTER_DEVICE_ORDINAL = 9 }; /* CUpointer_attribute */
 enum { GS_EVENT_DISABLE_TIMING = 2 }; /* CUevent_flags */
 enum { GS_PROC_SYMBOL_NOT_FOUND = 1 }; /* CUdriverProcAddressQueryResult */
 enum { GS_PROC_PER_THREAD_STREAM = 2 }; /* CUdriverProcAddress_flags */

@@ -53,8 +53,8 @@ enum devices_result devices_of_context(struct process *process, uint32_t *index)
     if (!known(process))
         return DEVICES_UNKNOWN;
     *index = 0;
-    if (process->devices.count == 1)
-        return DEVICES_FOUND; /* no need to ask */
+    if (devices_is_one(process))
+        return DEVICES_FOUND;
     cuCtxGetDevice_fn *get_device = DRIVER_REAL(cuCtxGetDevice);
     gs_device device;
     if (get_device == NULL || get_device(&device) != GS_SUCCESS)

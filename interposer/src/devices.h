@@ -14,7 +14,16 @@ enum devices_result {
     DEVICES_BEYOND,  /* more devices than a page has lines for */
 };
 
-/* The current context's device, as an index into process->devices. */
+/* Whether this process sees one device alone: then every context is its. Where there is no context the driver refuses, and
+ * nobody needs to ask. */
+static inline bool devices_is_one(struct process *process)
+{
+    /* acquire pairs with the release in devices.c: `devices` is complete. */
+    return atomic_load_explicit(&process->has_devices, memory_order_acquire) && process->devices.count == 1;
+}
+
+/* The current context's device, as an index into process->devices. With several devices the driver is asked each time:
+ * the CUDA runtime changes contexts without coming by. */
 enum devices_result devices_of_context(struct process *process, uint32_t *index);
 
 /* The device that the CUDA runtime calls `ordinal`. */

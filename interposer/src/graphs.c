@@ -225,6 +225,9 @@ void graphs_settle(const struct config *config, struct process *process, uint32_
 
 void graphs_settle_every(const struct config *config, struct process *process)
 {
-    for (uint32_t device = 0; graphs_allocate(process) && device < process->devices.count; device++)
+    /* acquire: another thread may be finding out which devices there are. */
+    if (!graphs_allocate(process) || !atomic_load_explicit(&process->has_devices, memory_order_acquire))
+        return;
+    for (uint32_t device = 0; device < process->devices.count; device++)
         graphs_settle(config, process, device);
 }

@@ -117,9 +117,10 @@ static gs_result destroy(gs_result (*real)(gs_object), gs_object context)
     struct process *process = process_if_started();
     if (process == NULL || !contexts_besides_primary(process) || !guard_enter())
         return real(context);
-    struct taken_list *list = contexts_end_begin(process, context);
+    struct contexts_ending ending;
+    contexts_end_begin(process, context, &ending);
     gs_result result = real(context);
-    contexts_end(process, context, list, result);
+    contexts_end(process, &ending, result);
     ended_somewhere(process, result);
     guard_leave();
     return result;
@@ -144,10 +145,12 @@ gs_result cuCtxDetach(gs_object context)
     if (process == NULL || !contexts_besides_primary(process) || !guard_enter())
         return real(context);
     bool last = contexts_detach(process, context);
-    struct taken_list *list = last ? contexts_end_begin(process, context) : NULL;
+    struct contexts_ending ending;
+    if (last)
+        contexts_end_begin(process, context, &ending);
     gs_result result = real(context);
     if (last)
-        contexts_end(process, context, list, result);
+        contexts_end(process, &ending, result);
     ended_somewhere(process, result);
     if (result != GS_SUCCESS)
         contexts_attach(process, context);
@@ -210,12 +213,14 @@ static gs_result end_primary(gs_result (*real)(gs_device), gs_device device, boo
     bool known = devices_of_handle(process, device, &index) == DEVICES_FOUND;
     int state = lock_enter(&process->contexts.primary_lock);
     bool ends = known && (!is_release || contexts_primary_references(process, index) <= 1);
-    struct taken_list *list = ends ? contexts_end_begin_primary(process, index) : NULL;
+    struct contexts_ending ending = {0};
+    if (ends)
+        contexts_end_begin_primary(process, index, &ending);
     gs_result result = real(device);
     bool gone = result == GS_SUCCESS && !(is_release && is_active(device));
     if (known && gone && !ends) /* fewer references than were seen */
-        list = contexts_end_begin_primary(process, index);
-    contexts_end(process, NULL, list, gone ? GS_SUCCESS : GS_INVALID_VALUE);
+        contexts_end_begin_primary(process, index, &ending);
+    contexts_end(process, &ending, gone ? GS_SUCCESS : GS_INVALID_VALUE);
     if (is_release && known && result == GS_SUCCESS)
         contexts_release_primary(process, index, gone);
     lock_leave(&process->contexts.primary_lock, state);

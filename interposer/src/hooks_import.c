@@ -1,14 +1,90 @@
 /*
  * SPDX-License-Identifier: Apache-2.0
  *
- * Memory that is imported from another process or another API: whoever exported it pays for it.
+ * Memory that others can open, and memory that is imported from another process or another API: whoever exported it pays
+ * for it as long as he has it. (Physical memory is exported in hooks_vmm.c.)
  */
+#include "devices.h"
 #include "export.h"
 #include "imports.h"
 #include "physical.h"
 #include "pools.h"
 #include "process.h"
 #include "resolve.h"
+#include "shares.h"
+
+/* ------------------------------------------------------------ what the driver knows of an address */
+
+static bool range_of(gs_deviceptr address, gs_deviceptr *base, uint64_t *bytes)
+{
+    cuMemGetAddressRange_v2_fn *get = DRIVER_REAL(cuMemGetAddressRange_v2);
+    size_t size = 0;
+    bool known = get != NULL && get(base, &size, address) == GS_SUCCESS;
+    *bytes = known ? size : 0;
+    return known;
+}
+
+static bool device_of(struct process *process, gs_deviceptr address, uint32_t *device)
+{
+    cuPointerGetAttribute_fn *get = DRIVER_REAL(cuPointerGetAttribute);
+    int ordinal;
+    return get != NULL && get(&ordinal, GS_POINTER_DEVICE_ORDINAL, address) == GS_SUCCESS &&
+           devices_of_ordinal(process, ordinal, device) == DEVICES_FOUND;
+}
+
+/* Where an import is, for the daemon, which knows it from the exporter as well. */
+static uint32_t likely_device(struct process *process, gs_deviceptr address)
+{
+    uint32_t device;
+    return device_of(process, address, &device) || devices_of_context(process, &device) == DEVICES_FOUND ? device : 0;
+}
+
+static void imported(struct process *process, gs_deviceptr address, enum import_kind kind, struct share_key key)
+{
+    gs_deviceptr base;
+    uint64_t bytes;
+    range_of(address, &base, &bytes);
+    imports_begin(process, address, kind, key, likely_device(process, address), bytes);
+}
+
+/* ------------------------------------------------------------ handles to one's own memory */
+
+/* Only memory of a context can have one: linear or pitched. */
+gs_result cuIpcGetMemHandle(struct gs_ipc_handle *handle, gs_deviceptr address)
+{
+    cuIpcGetMemHandle_fn *real = DRIVER_REAL(cuIpcGetMemHandle);
+    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(handle, address);
+    if (result != GS_SUCCESS || handle == NULL || !guard_enter())
+        return result;
+    struct process *process = process_get();
+    gs_deviceptr base;
+    uint64_t bytes;
+    uint32_t device;
+    if (process != NULL && range_of(address, &base, &bytes) && device_of(process, base, &device)) {
+        struct share_key key = imports_key_of_bytes(handle->bytes);
+        shares_exported(config_get(), process, SHARES_ADDRESS, base, device, bytes, &key);
+    }
+    guard_leave();
+    return result;
+}
+
+gs_result cuMemPoolExportPointer(void *data, gs_deviceptr address)
+{
+    cuMemPoolExportPointer_fn *real = DRIVER_REAL(cuMemPoolExportPointer);
+    gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(data, address);
+    if (result != GS_SUCCESS || data == NULL || !guard_enter())
+        return result;
+    struct process *process = process_get();
+    const struct reservoir *pool = process == NULL ? NULL : pools_of(process, address);
+    gs_deviceptr base;
+    uint64_t bytes;
+    if (pool != NULL && pool->device != RESERVOIR_NO_VRAM && range_of(address, &base, &bytes)) {
+        struct share_key key = imports_key_of_bytes(data);
+        shares_exported(config_get(), process, SHARES_ADDRESS, address, pool->device, bytes, &key);
+    }
+    guard_leave();
+    return result;
+}
 
 /* ------------------------------------------------------------ IPC handles */
 
@@ -18,7 +94,7 @@ static void ipc_opened(gs_result result, const gs_deviceptr *address, const stru
         return;
     struct process *process = process_get();
     if (process != NULL)
-        imports_begin(process, *address, IMPORT_IPC, imports_key_of_bytes(handle->bytes));
+        imported(process, *address, IMPORT_IPC, imports_key_of_bytes(handle->bytes));
     guard_leave();
 }
 
@@ -57,6 +133,17 @@ gs_result cuIpcCloseMemHandle(gs_deviceptr address)
 
 /* ------------------------------------------------------------ shareable handles */
 
+static uint32_t device_of_handle(struct process *process, gs_handle handle)
+{
+    cuMemGetAllocationPropertiesFromHandle_fn *get = DRIVER_REAL(cuMemGetAllocationPropertiesFromHandle);
+    struct gs_allocation_prop prop;
+    uint32_t device;
+    return get != NULL && get(&prop, handle) == GS_SUCCESS && prop.location.type == GS_LOCATION_DEVICE &&
+                   devices_of_ordinal(process, prop.location.id, &device) == DEVICES_FOUND
+               ? device
+               : 0;
+}
+
 /* Where this process has the handle already, it is one more reference to that; another handle for memory that it exported
  * itself ("no guarantee that [they] will be the same", CUDA driver API, virtual memory management) holds that memory. */
 gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int type)
@@ -71,13 +158,16 @@ gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int
         guard_leave();
         return real(handle, os_handle, type);
     }
-    struct import_key key = imports_key_of_shareable(os_handle, type);
+    struct share_key key = imports_key_of_shareable(os_handle, type);
     int state = physical_enter(process);
     gs_result result = real(handle, os_handle, type);
     if (result == GS_SUCCESS) {
-        bool known = physical_device(process, *handle) != PHYSICAL_NOT_CHARGED;
-        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED) && !known) {
-            imports_begin(process, *handle, IMPORT_PHYSICAL, key);
+        struct import import;
+        bool known = physical_device(process, *handle) != PHYSICAL_NOT_CHARGED || imports_find(process, *handle, &import);
+        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED, 0) && !known) {
+            uint32_t device = device_of_handle(process, *handle);
+            physical_locate(process, *handle, device);
+            imports_begin(process, *handle, IMPORT_PHYSICAL, key, device, 0);
             physical_hold_exported(process, *handle, key);
         }
     }
@@ -93,11 +183,11 @@ gs_result cuMemPoolImportFromShareableHandle(gs_object *pool, void *os_handle, i
         return GS_NOT_INITIALIZED;
     if (pool == NULL || !guard_enter())
         return real(pool, os_handle, type, flags);
-    struct import_key key = imports_key_of_shareable(os_handle, type);
+    struct share_key key = imports_key_of_shareable(os_handle, type);
     gs_result result = real(pool, os_handle, type, flags);
     struct process *process = process_get();
     if (result == GS_SUCCESS && process != NULL && pools_add(process, *pool, RESERVOIR_NO_VRAM, false) != NULL)
-        imports_begin(process, (uintptr_t)*pool, IMPORT_POOL, key);
+        imports_begin(process, (uintptr_t)*pool, IMPORT_POOL, key, 0, 0);
     guard_leave();
     return result;
 }
@@ -110,11 +200,11 @@ gs_result cuMemPoolImportPointer(gs_deviceptr *address, gs_object pool, void *da
         return GS_NOT_INITIALIZED;
     if (address == NULL || data == NULL || !guard_enter())
         return real(address, pool, data);
-    struct import_key key = imports_key_of_bytes(data);
+    struct share_key key = imports_key_of_bytes(data);
     gs_result result = real(address, pool, data);
     struct process *process = process_get();
     if (result == GS_SUCCESS && process != NULL)
-        imports_begin(process, *address, IMPORT_POOL_POINTER, key);
+        imported(process, *address, IMPORT_POOL_POINTER, key);
     guard_leave();
     return result;
 }
@@ -129,12 +219,12 @@ gs_result cuImportExternalMemory(gs_object *memory, const struct gs_external_mem
     if (memory == NULL || descriptor == NULL || !guard_enter())
         return real(memory, descriptor);
     bool is_descriptor = descriptor->type == GS_EXTERNAL_OPAQUE_FD || descriptor->type == GS_EXTERNAL_DMABUF_FD;
-    struct import_key key =
-        is_descriptor ? imports_key_of_descriptor(descriptor->handle.fd) : (struct import_key){{0}};
+    struct share_key key =
+        is_descriptor ? imports_key_of_descriptor(descriptor->handle.fd) : (struct share_key){{0}};
     gs_result result = real(memory, descriptor);
     struct process *process = process_get();
     if (result == GS_SUCCESS && process != NULL)
-        imports_begin(process, (uintptr_t)*memory, IMPORT_EXTERNAL, key);
+        imports_begin(process, (uintptr_t)*memory, IMPORT_EXTERNAL, key, likely_device(process, 0), descriptor->size);
     guard_leave();
     return result;
 }

@@ -8,9 +8,12 @@
  * allocated: the driver says what it thinks of that.
  */
 #include "charged.h"
+#include "devices.h"
 #include "export.h"
+#include "hot.h"
 #include "process.h"
 #include "resolve.h"
+#include "shares.h"
 
 /* ------------------------------------------------------------ taking memory back, by either free */
 
@@ -50,13 +53,8 @@ gs_result cuMemAlloc(gs_deviceptr_v1 *address, unsigned int bytes)
     return result;
 }
 
-gs_result cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
+__attribute__((cold, noinline)) static gs_result allocate(cuMemAlloc_v2_fn *real, gs_deviceptr *address, size_t bytes)
 {
-    cuMemAlloc_v2_fn *real = DRIVER_REAL(cuMemAlloc_v2);
-    if (real == NULL)
-        return GS_NOT_INITIALIZED;
-    if (address == NULL || bytes == 0 || !guard_enter())
-        return real(address, bytes);
     struct charged charged = {.kind = GPUSLICE_KIND_LINEAR, .undo = undo};
     gs_result result = GS_OUT_OF_MEMORY;
     if (charged_begin(&charged, bytes)) {
@@ -65,6 +63,37 @@ gs_result cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
         result = charged_end(&charged, result, handle);
         if (result == GS_SUCCESS)
             *address = handle;
+    }
+    return result;
+}
+
+/* What was begun in line on device 0. */
+__attribute__((cold, noinline)) static gs_result end_allocation(struct process *process, size_t bytes, gs_result result,
+                                                                gs_deviceptr handle)
+{
+    struct charged charged = {.kind = GPUSLICE_KIND_LINEAR, .undo = undo, .process = process, .bytes = bytes};
+    return charged_end(&charged, result, handle);
+}
+
+/* This one and cuMemFree_v2 are what programs call all day long, and have the plain case in line: see hot.h. */
+gs_result cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
+{
+    cuMemAlloc_v2_fn *real = DRIVER_REAL(cuMemAlloc_v2);
+    if (real == NULL)
+        return GS_NOT_INITIALIZED;
+    if (address == NULL || bytes == 0 || !guard_enter())
+        return real(address, bytes);
+    struct process *process = process_if_started();
+    gs_result result;
+    if (LIKELY(process != NULL) && devices_is_one(process) && hot_begin(process, 0, bytes)) {
+        gs_deviceptr handle = 0;
+        result = real(&handle, bytes);
+        if (!LIKELY(result == GS_SUCCESS) || !hot_end(process, 0, bytes, handle, GPUSLICE_KIND_LINEAR))
+            result = end_allocation(process, bytes, result, handle);
+        if (LIKELY(result == GS_SUCCESS))
+            *address = handle;
+    } else {
+        result = allocate(real, address, bytes);
     }
     guard_leave();
     return result;
@@ -157,6 +186,15 @@ gs_result cuMemFree(gs_deviceptr_v1 address)
     return result;
 }
 
+__attribute__((cold, noinline)) static gs_result free_any(cuMemFree_v2_fn *real, gs_deviceptr address)
+{
+    struct freeing freeing;
+    charged_free_begin(address, &freeing);
+    gs_result result = real(address);
+    charged_free_end(&freeing, result);
+    return result;
+}
+
 gs_result cuMemFree_v2(gs_deviceptr address)
 {
     cuMemFree_v2_fn *real = DRIVER_REAL(cuMemFree_v2);
@@ -164,10 +202,19 @@ gs_result cuMemFree_v2(gs_deviceptr address)
         return GS_NOT_INITIALIZED;
     if (!guard_enter())
         return real(address);
-    struct freeing freeing;
-    charged_free_begin(address, &freeing);
-    gs_result result = real(address);
-    charged_free_end(&freeing, result);
+    struct process *process = process_if_started();
+    struct taken taken;
+    gs_result result;
+    if (LIKELY(process != NULL) && !contexts_besides_primary(process) && !shares_is_exporting(process) &&
+        hot_free_begin(process, address, TABLE_POINTERS, &taken)) {
+        result = real(address);
+        if (LIKELY(result == GS_SUCCESS))
+            hot_free_end(process, &taken);
+        else
+            table_put_back(taken.entry, address);
+    } else {
+        result = free_any(real, address);
+    }
     guard_leave();
     return result;
 }

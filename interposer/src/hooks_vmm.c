@@ -23,8 +23,10 @@ static gs_result undo(uint64_t handle, const void *unused)
 static gs_result created(struct charged *charged, gs_result result, gs_handle handle)
 {
     int state = physical_enter(charged->process);
+    if (result == GS_SUCCESS)
+        physical_make_way(charged->process, handle);
     result = charged_end(charged, result, handle);
-    if (result == GS_SUCCESS && !physical_add(charged->process, handle, charged->device)) {
+    if (result == GS_SUCCESS && !physical_add(charged->process, handle, charged->device, charged->bytes)) {
         struct freeing freeing;
         charged_free_begin_kind(handle, TABLE_KIND(GPUSLICE_KIND_PHYSICAL), &freeing);
         charged_free_end(&freeing, undo(handle, NULL));
@@ -205,7 +207,7 @@ gs_result cuMulticastCreate(gs_handle *handle, const void *prop)
     if (process == NULL)
         return result;
     if (result == GS_SUCCESS && handle != NULL)
-        physical_add(process, *handle, PHYSICAL_NOT_CHARGED);
+        physical_add(process, *handle, PHYSICAL_NOT_CHARGED, 0);
     return end(process, state, result);
 }
 
@@ -222,7 +224,7 @@ gs_result cuMulticastBindMem(gs_handle multicast, size_t offset, gs_handle memor
     if (process == NULL)
         return result;
     if (result == GS_SUCCESS)
-        physical_hold(process, multicast, physical_device(process, memory), offset, memory);
+        physical_hold(process, multicast, physical_location(process, memory), offset, memory);
     return end(process, state, result);
 }
 
@@ -239,7 +241,7 @@ gs_result cuMulticastBindAddr(gs_handle multicast, size_t offset, gs_deviceptr a
         return result;
     if (result == GS_SUCCESS) {
         gs_handle memory = physical_at(process, address);
-        physical_hold(process, multicast, physical_device(process, memory), offset, memory);
+        physical_hold(process, multicast, physical_location(process, memory), offset, memory);
     }
     return end(process, state, result);
 }

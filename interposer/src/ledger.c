@@ -10,7 +10,9 @@
 #include "accounting.h"
 #include "clock.h"
 #include "debug.h"
+#include "hot.h"
 #include "lock.h"
+#include "process.h"
 #include "table.h"
 #include "transport.h"
 
@@ -26,12 +28,6 @@ enum manner {
     FIRST_TRY, /* the caller can do something about it, and tries again */
     HELD,      /* the memory is held: there is nothing to deny */
 };
-
-static struct page *page_of(struct process *process)
-{
-    /* acquire pairs with pages_adopt: the page is complete. */
-    return atomic_load_explicit(&process->page, memory_order_acquire);
-}
 
 void ledger_tell(struct process *process, enum refusal kind, uint32_t device, uint64_t bytes, const char *format, ...)
 {
@@ -100,7 +96,7 @@ static bool reserve_slowly(const struct config *config, struct process *process,
     bool reserved = false, granted = false;
     uint64_t give_up = 0;
     for (;;) {
-        struct page *page = page_of(process);
+        struct page *page = process_page(process);
         if (page == NULL) {
             if (transport_join(config, process))
                 continue;
@@ -133,14 +129,14 @@ static bool reserve_slowly(const struct config *config, struct process *process,
 static bool reserve(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
                     enum manner manner)
 {
-    struct page *page = page_of(process);
+    struct page *page = process_page(process);
     bool reserved = false;
     if (bytes > GPUSLICE_MAX_BYTES)
         ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "no device has that much");
     else
         reserved = (page != NULL && accounting_take(page, device, bytes, false) == ACCOUNTING_TAKEN) ||
                    reserve_slowly(config, process, device, bytes, manner);
-    if (!reserved && manner == LAST_WORD && (page = page_of(process)) != NULL)
+    if (!reserved && manner == LAST_WORD && (page = process_page(process)) != NULL)
         accounting_count_denial(page, device);
     return reserved;
 }
@@ -163,12 +159,12 @@ bool ledger_hold(const struct config *config, struct process *process, uint32_t 
 void ledger_cancel(struct process *process, uint32_t device, uint64_t bytes)
 {
     if (bytes > 0) /* what takes no memory needs no page either */
-        accounting_lower(page_of(process), device, bytes);
+        accounting_lower(process_page(process), device, bytes);
 }
 
 bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle, uint32_t kind)
 {
-    struct page *page = page_of(process);
+    struct page *page = process_page(process);
     if (!table_insert(page, handle, GPUSLICE_META(bytes, device, kind))) {
         ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "the table of live allocations is full");
         return false;
@@ -182,7 +178,7 @@ bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, 
     taken->handle = handle;
     for (;;) {
         uint32_t moves = atomic_load_explicit(&process->moves, memory_order_acquire);
-        for (struct page *page = page_of(process); page != NULL; page = page->older) {
+        for (struct page *page = process_page(process); page != NULL; page = page->older) {
             taken->entry = table_take(page, handle, kinds, &taken->meta);
             if (taken->entry != NULL)
                 return true;
@@ -199,25 +195,18 @@ bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
     return ledger_take_kind(process, handle, TABLE_POINTERS, taken);
 }
 
-/* Every free of a strict session is told. */
-static void report(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
+void ledger_report(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
 {
-    if (atomic_load_explicit(&process->strict, memory_order_relaxed)) {
-        int cancel_state = lock_enter(&process->lock);
-        transport_freed(process, device, bytes, handle);
-        lock_leave(&process->lock, cancel_state);
-    }
+    if (!ledger_reports(process))
+        return;
+    int cancel_state = lock_enter(&process->lock);
+    transport_freed(process, device, bytes, handle);
+    lock_leave(&process->lock, cancel_state);
 }
 
 void ledger_release(struct process *process, const struct taken *taken)
 {
-    uint32_t device = GPUSLICE_META_DEVICE(taken->meta);
-    uint64_t bytes = GPUSLICE_META_BYTES(taken->meta);
-    struct page *page = page_of(process);
-    table_release(taken->entry);
-    accounting_lower(page, device, bytes);
-    accounting_count_free(page, device);
-    report(process, device, bytes, taken->handle);
+    hot_free_end(process, taken);
 }
 
 void ledger_put_back(const struct taken *taken)
@@ -231,7 +220,7 @@ void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint6
     struct taken taken;
     if (!ledger_take_kind(process, handle, TABLE_KIND(kind), &taken)) {
         if (bytes > 0)
-            table_insert(page_of(process), handle, meta); /* a full table only means that this is not shown */
+            table_insert(process_page(process), handle, meta); /* a full table only means that this is not shown */
     } else if (bytes == 0) {
         table_release(taken.entry);
     } else {
@@ -242,20 +231,20 @@ void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint6
 
 void ledger_give_back(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
 {
-    accounting_lower(page_of(process), device, bytes);
-    report(process, device, bytes, handle);
+    accounting_lower(process_page(process), device, bytes);
+    ledger_report(process, device, bytes, handle);
 }
 
 void ledger_count_allocation(struct process *process, uint32_t device)
 {
-    struct page *page = page_of(process);
+    struct page *page = process_page(process);
     if (page != NULL)
         accounting_count_allocation(page, device);
 }
 
 void ledger_count_free(struct process *process, uint32_t device)
 {
-    struct page *page = page_of(process);
+    struct page *page = process_page(process);
     if (page != NULL)
         accounting_count_free(page, device);
 }
@@ -290,21 +279,48 @@ static size_t bytes_of(size_t count)
     return sizeof(struct taken_list) + count * sizeof(struct taken);
 }
 
+/* Where there is no memory for a list of `count`, the process's reserve holds some. NULL: another thread has that. */
+static struct taken_list *create_list(struct process *process, size_t count)
+{
+    int saved = errno;
+    struct taken_list *list = mmap(NULL, bytes_of(count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    errno = saved;
+    if (list != MAP_FAILED) {
+        list->room = count;
+        return list;
+    }
+    struct taken_reserve *reserve = &process->taken_reserve;
+    size_t most = (sizeof reserve->bytes - sizeof *list) / sizeof *list->taken;
+    /* acquire pairs with the release in destroy_list. */
+    if (atomic_exchange_explicit(&reserve->in_use, 1, memory_order_acquire) != 0)
+        return NULL;
+    list = (struct taken_list *)reserve->bytes;
+    *list = (struct taken_list){.room = count < most ? count : most};
+    return list;
+}
+
+static void destroy_list(struct process *process, struct taken_list *list)
+{
+    if (list == (struct taken_list *)process->taken_reserve.bytes)
+        atomic_store_explicit(&process->taken_reserve.in_use, 0, memory_order_release);
+    else
+        munmap(list, bytes_of(list->room));
+}
+
 struct taken_list *ledger_take_all(struct process *process, uint32_t device, uint32_t kinds,
                                    bool (*chosen)(void *context, uint64_t handle), void *context)
 {
     struct choice choice = {process, device, kinds, chosen, context, NULL, 0};
-    for (struct page *page = page_of(process); page != NULL; page = page->older)
+    for (struct page *page = process_page(process); page != NULL; page = page->older)
         table_visit(page, choose, &choice);
-    int saved = errno;
-    struct taken_list *list =
-        mmap(NULL, bytes_of(choice.count), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    errno = saved;
-    if (list == MAP_FAILED)
-        return NULL;
-    list->room = choice.count;
+    struct taken_list *list = create_list(process, choice.count);
+    size_t room = list == NULL ? 0 : list->room;
+    if (room < choice.count)
+        debug_notice("no memory to note what ends with a context on device %u: %zu of its %zu allocations stay counted "
+                     "until this process ends",
+                     device, choice.count - room, choice.count);
     choice.list = list;
-    for (struct page *page = page_of(process); page != NULL; page = page->older)
+    for (struct page *page = process_page(process); list != NULL && page != NULL; page = page->older)
         table_visit(page, choose, &choice);
     return list;
 }
@@ -319,7 +335,7 @@ void ledger_settle_all(struct process *process, struct taken_list *list, bool fr
         else
             ledger_put_back(&list->taken[i]);
     }
-    munmap(list, bytes_of(list->room));
+    destroy_list(process, list);
 }
 
 bool ledger_query(const struct config *config, struct process *process, uint32_t device, uint64_t *used, uint64_t *limit)
@@ -332,7 +348,7 @@ bool ledger_query(const struct config *config, struct process *process, uint32_t
         process->limit[device] = reply.as.status.devices[device].limit;
         *used = reply.as.status.devices[device].used;
     }
-    *limit = page_of(process) != NULL ? process->limit[device] : UINT64_MAX;
+    *limit = process_page(process) != NULL ? process->limit[device] : UINT64_MAX;
     lock_leave(&process->lock, cancel_state);
     return answered;
 }

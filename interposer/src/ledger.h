@@ -33,6 +33,13 @@ void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint6
 /* Bytes of such a thing are the driver's again (LOWER_USED), and reported where every free is. */
 void ledger_give_back(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
 
+/* Every free of a strict session is told. */
+static inline bool ledger_reports(const struct process *process)
+{
+    return atomic_load_explicit(&process->strict, memory_order_relaxed) != 0;
+}
+void ledger_report(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
+
 /* Counters, for what has no entry of its own. */
 void ledger_count_allocation(struct process *process, uint32_t device);
 void ledger_count_free(struct process *process, uint32_t device);
@@ -50,7 +57,8 @@ struct taken_list {
 bool ledger_take(struct process *process, uint64_t handle, struct taken *taken);
 /* The same for a handle of these kinds (TABLE_KIND). */
 bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken);
-/* Every live entry of these kinds on `device` for which `chosen` says so, taken; NULL: no memory for the list. */
+/* Every live entry of these kinds on `device` for which `chosen` says so, taken. Where there is no memory for the list,
+ * only some 2,700 or, as NULL says, none: it is said on stderr how many stay counted. */
 struct taken_list *ledger_take_all(struct process *process, uint32_t device, uint32_t kinds,
                                    bool (*chosen)(void *context, uint64_t handle), void *context);
 /* What became of them; frees the list. */

@@ -50,6 +50,8 @@ static void *pick_driver_symbol(void *handle, const char *name, const void *call
         if (config_get() == NULL || resolve_is_in_driver(caller))
             return NULL;
         void *found = resolve_symbol(handle, name);
+        if (found != NULL)
+            resolve_every_driver_function();
         return found != NULL && found == resolve_driver((enum driver_function)i) ? hooks[i].address : NULL;
     }
     return NULL;

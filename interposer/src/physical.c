@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "config.h"
 #include "ledger.h"
 #include "lock.h"
 #include "map.h"
+#include "shares.h"
 #include "table.h"
 
 struct physical {
@@ -13,8 +15,10 @@ struct physical {
     uint32_t references;
     uint32_t uses; /* mappings and holds */
     uint64_t device; /* or PHYSICAL_NOT_CHARGED */
+    uint64_t location;
+    uint64_t bytes;
     uint64_t exported;
-    struct import_key key; /* of its last export */
+    struct share_key key; /* of its last export */
 };
 
 struct mapping {
@@ -48,14 +52,57 @@ static struct physical *find(struct process *process, gs_handle handle)
 
 /* ------------------------------------------------------------ the end of a handle */
 
+/* A hold of that handle by an import; NULL: there is none. `count` of them. */
+static struct hold *import_of(struct process *process, gs_handle handle, uint32_t *count)
+{
+    struct hold *found = NULL, *hold = NULL;
+    *count = 0;
+    while ((hold = map_next(&process->physical.holds, sizeof *hold, hold)) != NULL) {
+        if (hold->handle == handle && hold->device == PHYSICAL_BY_AN_IMPORT) {
+            found = hold;
+            ++*count;
+        }
+    }
+    return found;
+}
+
+/* Only imports hold it: one of them is charged from now on, and held by the others. */
+static void pass_on(struct process *process, struct physical *from)
+{
+    uint32_t imports;
+    struct hold *heir = from->uses == 0 ? NULL : import_of(process, from->handle, &imports);
+    struct physical *to = heir == NULL || imports < from->uses ? NULL : find(process, heir->holder);
+    if (to == NULL || to->device != PHYSICAL_NOT_CHARGED)
+        return; /* something else holds it as well, or that holds several and is charged with another */
+    gs_handle former = from->handle;
+    to->device = from->device;
+    to->bytes = from->bytes;
+    to->exported = from->exported;
+    to->key = from->key;
+    to->uses += imports - 1;
+    map_remove(&process->physical.holds, sizeof *heir, heir);
+    for (struct hold *hold; (hold = import_of(process, former, &imports)) != NULL;)
+        hold->handle = to->handle;
+    ledger_show(process, (uint32_t)to->device, to->bytes, to->handle, GPUSLICE_KIND_PHYSICAL);
+    ledger_show(process, (uint32_t)to->device, 0, former, GPUSLICE_KIND_PHYSICAL);
+    imports_end(process, to->handle);
+    shares_renamed(process, SHARES_PHYSICAL, former, to->handle);
+    map_remove(&process->physical.handles, sizeof *from, from);
+}
+
 static void end_if_unused(struct process *process, gs_handle handle)
 {
     struct physical *physical = find(process, handle);
-    if (physical == NULL || physical->references > 0 || physical->uses > 0)
+    if (physical == NULL || physical->references > 0)
         return;
+    if (physical->uses > 0) {
+        pass_on(process, physical);
+        return;
+    }
     bool charged = physical->device != PHYSICAL_NOT_CHARGED;
     map_remove(&process->physical.handles, sizeof *physical, physical);
     struct taken taken;
+    shares_released(process, SHARES_PHYSICAL, handle);
     if (!charged)
         imports_end(process, handle);
     else if (ledger_take_kind(process, handle, TABLE_KIND(GPUSLICE_KIND_PHYSICAL), &taken))
@@ -73,13 +120,15 @@ static void unuse(struct process *process, gs_handle handle)
 
 /* ------------------------------------------------------------ references */
 
-bool physical_add(struct process *process, gs_handle handle, uint32_t device)
+bool physical_add(struct process *process, gs_handle handle, uint32_t device, uint64_t bytes)
 {
     struct physical *physical = map_add(&process->physical.handles, sizeof *physical, handle);
     if (physical == NULL)
         return false;
-    if (physical->references++ == 0 && physical->uses == 0)
-        physical->device = device;
+    if (physical->references++ == 0 && physical->uses == 0) {
+        physical->device = physical->location = device;
+        physical->bytes = bytes;
+    }
     return true;
 }
 
@@ -87,6 +136,44 @@ uint32_t physical_device(struct process *process, gs_handle handle)
 {
     const struct physical *physical = find(process, handle);
     return physical == NULL ? PHYSICAL_NOT_CHARGED : (uint32_t)physical->device;
+}
+
+void physical_make_way(struct process *process, gs_handle handle)
+{
+    const struct physical *known = find(process, handle);
+    if (known == NULL)
+        return;
+    struct physical former = *known;
+    gs_handle other = ++process->physical.last_hold | 1ull << 63; /* no address, and no handle that a driver gave yet */
+    struct physical *moved = map_add(&process->physical.handles, sizeof *moved, other);
+    if (moved == NULL)
+        return; /* then the two are one, and charged until the last of both is gone */
+    *moved = former;
+    moved->handle = other;
+    for (struct hold *hold = NULL; (hold = map_next(&process->physical.holds, sizeof *hold, hold)) != NULL;)
+        hold->handle = hold->handle == handle ? other : hold->handle;
+    for (struct mapping *mapping = NULL;
+         (mapping = map_next(&process->physical.mappings, sizeof *mapping, mapping)) != NULL;)
+        mapping->handle = mapping->handle == handle ? other : mapping->handle;
+    if (former.device != PHYSICAL_NOT_CHARGED) {
+        ledger_show(process, (uint32_t)former.device, former.bytes, other, GPUSLICE_KIND_PHYSICAL);
+        ledger_show(process, (uint32_t)former.device, 0, handle, GPUSLICE_KIND_PHYSICAL);
+    }
+    shares_renamed(process, SHARES_PHYSICAL, handle, other);
+    map_remove(&process->physical.handles, sizeof *moved, find(process, handle));
+}
+
+void physical_locate(struct process *process, gs_handle handle, uint32_t device)
+{
+    struct physical *physical = find(process, handle);
+    if (physical != NULL)
+        physical->location = device;
+}
+
+uint32_t physical_location(struct process *process, gs_handle handle)
+{
+    const struct physical *physical = find(process, handle);
+    return physical == NULL ? PHYSICAL_NOT_CHARGED : (uint32_t)physical->location;
 }
 
 void physical_retain(struct process *process, gs_handle handle)
@@ -160,21 +247,23 @@ void physical_hold(struct process *process, uint64_t holder, uint32_t device, ui
     hold->device = device;
 }
 
-void physical_exported(struct process *process, gs_handle handle, struct import_key key)
+void physical_exported(struct process *process, gs_handle handle, struct share_key key)
 {
     struct physical *physical = find(process, handle);
     if (physical == NULL)
         return;
     physical->exported = 1;
     physical->key = key;
+    if (physical->device != PHYSICAL_NOT_CHARGED)
+        shares_exported(config_get(), process, SHARES_PHYSICAL, handle, (uint32_t)physical->device, physical->bytes, &key);
 }
 
-void physical_hold_exported(struct process *process, gs_handle import, struct import_key key)
+void physical_hold_exported(struct process *process, gs_handle import, struct share_key key)
 {
     const struct map *handles = &process->physical.handles;
     for (struct physical *physical = NULL; (physical = map_next(handles, sizeof *physical, physical)) != NULL;) {
         if (physical->exported && physical->handle != import && memcmp(&physical->key, &key, sizeof key) == 0)
-            physical_hold(process, import, 0, 0, physical->handle);
+            physical_hold(process, import, PHYSICAL_BY_AN_IMPORT, 0, physical->handle);
     }
 }
 

@@ -19,19 +19,26 @@
 int physical_enter(struct process *process);
 void physical_leave(struct process *process, int state);
 
-/* A new handle, with one reference; a known one gets a reference more. `device` is that of its charge, or
+/* A new handle, with one reference; a known one gets a reference more. `device` is that of its charge of `bytes`, or
  * PHYSICAL_NOT_CHARGED. False: no memory to remember it. */
 #define PHYSICAL_NOT_CHARGED UINT32_MAX
-bool physical_add(struct process *process, gs_handle handle, uint32_t device);
+bool physical_add(struct process *process, gs_handle handle, uint32_t device, uint64_t bytes);
 uint32_t physical_device(struct process *process, gs_handle handle);
+/* The driver has made `handle`: what it called so before is released, and goes by a number of ours as long as it is held
+ * (or believed to be: see hooks_vmm.c about arrays). */
+void physical_make_way(struct process *process, gs_handle handle);
+/* Which device it is on, charged or not: as told by physical_add, or by physical_locate of what is not charged here. */
+void physical_locate(struct process *process, gs_handle handle, uint32_t device);
+uint32_t physical_location(struct process *process, gs_handle handle);
 void physical_retain(struct process *process, gs_handle handle);
 void physical_release(struct process *process, gs_handle handle);
 
-/* The handle was exported under this key; all 0: under one that says nothing. */
-void physical_exported(struct process *process, gs_handle handle, struct import_key key);
-/* `import` is another handle for what was exported under this key, and holds it. Where the key says nothing, it may be
+/* The handle was exported under this key; all 0: under one that says nothing. The daemon is told of what is charged. */
+void physical_exported(struct process *process, gs_handle handle, struct share_key key);
+/* `import` is another handle for what was exported under this key, and holds it; it takes the charge over when the driver
+ * has nothing else of the first one, whose number it may then use for other memory. Where the key says nothing, it may be
  * any of those, and holds them all: rather too much charged than too little. */
-void physical_hold_exported(struct process *process, gs_handle import, struct import_key key);
+void physical_hold_exported(struct process *process, gs_handle import, struct share_key key);
 
 /* A mapping. False: no memory to remember it. */
 bool physical_map(struct process *process, gs_deviceptr address, uint64_t bytes, gs_handle handle);
@@ -41,7 +48,9 @@ void physical_unmap(struct process *process, gs_deviceptr address, uint64_t byte
 gs_handle physical_at(struct process *process, gs_deviceptr address);
 
 /* `holder`, an array or a multicast object, holds `handle` from now on. `device` and `offset` tell the places of a
- * multicast object apart. */
+ * multicast object apart;
+ * for an import the former is PHYSICAL_BY_AN_IMPORT. */
+#define PHYSICAL_BY_AN_IMPORT (UINT32_MAX - 1)
 void physical_hold(struct process *process, uint64_t holder, uint32_t device, uint64_t offset, gs_handle handle);
 /* It holds nothing at that place any more, or nothing at all. */
 void physical_let_go(struct process *process, uint64_t holder, uint32_t device, uint64_t offset);

@@ -125,6 +125,15 @@ bool pools_remember(struct process *process, uint64_t address, struct reservoir 
     return pointer != NULL;
 }
 
+struct reservoir *pools_of(struct process *process, uint64_t address)
+{
+    int state = lock_enter(&process->pools.lock);
+    const struct pointer *pointer = map_find(&process->pools.pointers, sizeof *pointer, address);
+    struct reservoir *pool = pointer == NULL ? NULL : pointer->pool;
+    lock_leave(&process->pools.lock, state);
+    return pool;
+}
+
 struct reservoir *pools_forget(struct process *process, uint64_t address)
 {
     int state = lock_enter(&process->pools.lock);

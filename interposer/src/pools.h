@@ -22,7 +22,9 @@ void pools_remove(struct process *process, struct reservoir *pool);
 /* A live allocation. False: no memory for it. */
 bool pools_remember(struct process *process, uint64_t address, struct reservoir *pool);
 
-/* The pool that it is from, and it is forgotten; NULL: not a stream-ordered allocation of ours. */
+/* The pool that it is from; NULL: not a stream-ordered allocation of ours. */
+struct reservoir *pools_of(struct process *process, uint64_t address);
+/* The same, and it is forgotten; NULL: not a stream-ordered allocation of ours. */
 struct reservoir *pools_forget(struct process *process, uint64_t address);
 
 /* Gives back what the pools of `device` do not need, but for those that another thread is busy with. */

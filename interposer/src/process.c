@@ -14,7 +14,7 @@
 
 _Thread_local struct guard guard __attribute__((tls_model("initial-exec")));
 
-static struct process *_Atomic the_process;
+struct process *_Atomic the_process;
 
 /* Written under the process's lock, read by a child before it has threads. A fork in the midst of the write leaves a
  * mixture, which descriptor_is_ours() then does not recognise. */
@@ -81,14 +81,6 @@ static void start(struct process *process)
     process->connection.passed = -1;
     atomic_store_explicit(&process->phase, PROCESS_READY, memory_order_release);
     pthread_setcancelstate(cancel_state, NULL);
-}
-
-struct process *process_if_started(void)
-{
-    struct process *process = atomic_load_explicit(&the_process, memory_order_acquire);
-    if (process == NULL || atomic_load_explicit(&process->phase, memory_order_acquire) != PROCESS_READY)
-        return NULL;
-    return process;
 }
 
 struct process *process_get(void)

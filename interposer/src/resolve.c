@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "next.h"
+
 /* The oldest versions, so that the library loads where glibc is older than the one it was built on. Weak: before 2.34
  * dlvsym is in libdl, which every program that can load a CUDA library has loaded. */
 #if defined(__x86_64__)
@@ -123,6 +125,25 @@ void *resolve_driver(enum driver_function function)
                               memory_order_release);
     errno = saved;
     return known;
+}
+
+/* Every look-up, ours too, forgets what dlerror() had to say to the thread that makes it. So all of the driver is looked up
+ * where the program expects that: before it starts, if it is linked with the driver, or while it looks up itself. */
+void resolve_every_driver_function(void)
+{
+    static _Atomic bool done;
+    if (atomic_load_explicit(&done, memory_order_relaxed))
+        return;
+    for (int i = 0; i < DRIVER_FUNCTIONS; i++)
+        resolve_driver((enum driver_function)i);
+    atomic_store_explicit(&done, true, memory_order_relaxed);
+}
+
+/* Not by dlsym: where there is no driver that would be an error. */
+__attribute__((constructor)) static void resolve_what_is_linked(void)
+{
+    if (next_function("cuInit") != NULL)
+        resolve_every_driver_function();
 }
 
 static const void *object_of(const void *address, Dl_info *info)

@@ -24,6 +24,8 @@ enum driver_function {
 
 /* The function in the driver library that this program loaded; NULL while it has loaded none. */
 void *resolve_driver(enum driver_function function);
+/* All of them at once, where the driver is there. */
+void resolve_every_driver_function(void);
 #define DRIVER_REAL(name) ((name##_fn *)resolve_driver(DRIVER_##name))
 
 /* The function that `caller` (a return address) would have called without us: a process may have loaded several CUDA

@@ -184,6 +184,31 @@ struct imports {
     struct map live;
 };
 
+/* ------------------------------------------------------------ what is shared with other processes (shares.c) */
+
+struct share_key {
+    uint8_t bytes[GPUSLICE_KEY_SIZE]; /* st_dev and st_ino of a descriptor, or what the driver calls a handle; all 0: there
+                                         is none */
+};
+
+struct shares {
+    _Atomic uint32_t exporting; /* something has been exported: until then no free looks here */
+    struct lock lock;           /* taken with the process's lock held, never before it */
+    struct map live;
+    struct map blocks;
+    uint64_t first, last;       /* the queue of those that something is to be said about */
+    bool full;                  /* told */
+};
+
+/* ------------------------------------------------------------ where many are taken at once and no memory is left */
+
+#define TAKEN_RESERVE_BYTES 65536u
+
+struct taken_reserve {
+    _Atomic uint32_t in_use;
+    _Alignas(8) uint8_t bytes[TAKEN_RESERVE_BYTES]; /* a struct taken_list; takes no memory until it is needed */
+};
+
 /* ------------------------------------------------------------ this process as a member of its session */
 
 enum process_phase { PROCESS_FRESH = 0, PROCESS_STARTING, PROCESS_READY };
@@ -212,6 +237,8 @@ struct process {
     struct contexts contexts;
     struct deferred_frees deferred;
     struct imports imports;
+    struct shares shares;
+    struct taken_reserve taken_reserve;
 };
 
 #endif

@@ -16,6 +16,7 @@
 #include "descriptor.h"
 #include "pages.h"
 #include "process.h"
+#include "shares.h"
 
 #define ANSWER_WAIT_MS 2000u
 #define PROBE_INTERVAL_MS 1000u
@@ -304,6 +305,7 @@ static enum outcome join(const struct config *config, struct process *process)
         return outcome;
     memcpy(process->limit, reply.as.welcome.limit, sizeof process->limit);
     atomic_store_explicit(&process->strict, reply.as.welcome.flags & GPUSLICE_FLAG_STRICT, memory_order_relaxed);
+    shares_say_again(process);
     debug_line("joined session %s at %s", config->session_id, config->socket_path);
     return DONE;
 }
@@ -331,6 +333,20 @@ static enum outcome report_frees(struct connection *connection)
         unreported->count--;
     }
     unreported->dropped = 0;
+    return DONE;
+}
+
+static enum outcome report_shares(struct process *process)
+{
+    struct gpuslice_share share;
+    uint64_t deadline = clock_ms() + ANSWER_WAIT_MS;
+    while (shares_next(process, &share)) {
+        enum outcome outcome =
+            send_frame(&process->connection, GPUSLICE_SHARE, &share, sizeof share, 0, deadline);
+        if (outcome != DONE)
+            return outcome;
+        shares_said(process, &share);
+    }
     return DONE;
 }
 
@@ -363,6 +379,8 @@ static enum outcome try_once(const struct config *config, struct process *proces
     }
     if (outcome == DONE)
         outcome = report_frees(connection);
+    if (outcome == DONE)
+        outcome = report_shares(process);
     if (outcome != DONE || exchange->type == 0)
         return outcome;
     outcome = round_trip(connection, exchange->type, exchange->request, exchange->size, exchange->reply);
@@ -449,10 +467,21 @@ bool transport_query(const struct config *config, struct process *process, struc
     return exchange_keeping_errno(config, process, &exchange);
 }
 
-void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
+/* What goes without an answer. No connection is made for it: a free never waits for a daemon that is away. */
+static void report(struct process *process)
 {
     struct connection *connection = &process->connection;
-    struct unreported *unreported = &connection->unreported;
+    if (connection->silent || !descriptor_is_ours(&connection->socket))
+        return;
+    int saved = errno;
+    if (report_frees(connection) != DONE || report_shares(process) != DONE)
+        disconnect(connection); /* the next request connects again */
+    errno = saved;
+}
+
+void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
+{
+    struct unreported *unreported = &process->connection.unreported;
     if (unreported->count == UNREPORTED_MAX) {
         if (unreported->dropped++ == 0)
             debug_line("%u frees wait for the daemon to come back: it will not hear of further ones", UNREPORTED_MAX);
@@ -460,11 +489,10 @@ void transport_freed(struct process *process, uint32_t device, uint64_t bytes, u
     }
     unreported->frees[(unreported->first + unreported->count++) % UNREPORTED_MAX] =
         (struct gpuslice_freed){.bytes = bytes, .handle = handle, .device = device};
-    /* No connection is made for this: a free never waits for a daemon that is away. */
-    if (connection->silent || !descriptor_is_ours(&connection->socket))
-        return;
-    int saved = errno;
-    if (report_frees(connection) != DONE)
-        disconnect(connection); /* the next request connects again */
-    errno = saved;
+    report(process);
+}
+
+void transport_shares(struct process *process)
+{
+    report(process);
 }

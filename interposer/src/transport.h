@@ -24,7 +24,7 @@ struct transport_reply {
     } as;
 };
 
-/* Makes sure that there is a page: joins unless this process has. False: connection.error and .reason say why. */
+/* Makes sure that there is a page: joins unless this process has, and says what waits to be said. False: connection.error and .reason say why. */
 bool transport_join(const struct config *config, struct process *process);
 
 /* CHARGE, with GPUSLICE_CHARGE_* as flags. `reply` is GRANTED, DENIED or ERROR. False: no answer; connection.error and .reason say why. */
@@ -36,5 +36,8 @@ bool transport_query(const struct config *config, struct process *process, struc
 
 /* FREED, one way. Where there is no connection it is kept, up to UNREPORTED_MAX, and goes before the next request. */
 void transport_freed(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle);
+
+/* SHARE, one way: whatever shares_next() has to say, now where there is a connection, else before the next request. */
+void transport_shares(struct process *process);
 
 #endif

@@ -20,6 +20,8 @@ static void theLibraryDescribesItself(void)
     CHECK(has_line("field gpuslice_charge flags 12 4"));
     CHECK(has_line("frame HELLO 5"));
     CHECK(has_line("frame ERROR 17"));
+    CHECK(has_line("frame SHARE 18"));
+    CHECK(has_line("field gpuslice_share key 16 64"));
     CHECK(has_line("error QUOTA_EXCEEDED 1"));
     CHECK(has_line("error INTERNAL 10"));
     CHECK(has_line("size gpuslice_hello 696"));

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "contexts.h"
+#include "ledger.h"
+#include "memory.h"
 #include "process.h"
 #include "session.h"
 
@@ -55,6 +58,40 @@ static void aDestroyedContextTakesItsMemoryAlong(void)
     CHECK_EQUAL(session_used(1), 0);
     CHECK_EQUAL(process_get()->contexts.owners.count, 0);
     CHECK_EQUAL(process_get()->contexts.known.count, 0);
+}
+
+static void endAContextWithoutMemory(int allocations, uint64_t left)
+{
+    gs_object context = NULL;
+    CHECK_EQUAL(create_context(1, &context), GS_SUCCESS);
+    for (int i = 0; i < allocations; i++)
+        allocate(4096);
+    memory_is_full(true);
+    CHECK_EQUAL(cuCtxDestroy_v2(context), GS_SUCCESS);
+    memory_is_full(false);
+    CHECK_EQUAL(session_used(1), left);
+}
+
+static void aContextThatEndsWhereNoMemoryIsLeftTakesItsMemoryAlong(void)
+{
+    endAContextWithoutMemory(100, 0);
+    CHECK_BOOKS();
+    endAContextWithoutMemory(100, 0); /* what helped out once helps out again */
+}
+
+static bool every(void *context, uint64_t handle)
+{
+    (void)context, (void)handle;
+    return true;
+}
+
+static void whatCannotBeNotedWhereNoMemoryIsLeftStaysCounted(void)
+{
+    uint64_t most = (TAKEN_RESERVE_BYTES - sizeof(struct taken_list)) / sizeof(struct taken);
+    endAContextWithoutMemory((int)most + 10, 10 * 4096);
+    struct process *process = process_get();
+    ledger_settle_all(process, ledger_take_all(process, 1, TABLE_POINTERS, every, NULL), true);
+    CHECK_EQUAL(session_used(1), 0);
 }
 
 static void aContextThatCannotBeDestroyedKeepsItsMemory(void)
@@ -230,9 +267,46 @@ static void eightThreadsInTwoContextsAreToldApart(void)
     CHECK_BOOKS();
 }
 
+/* Another thread may be given the handle as soon as the driver has let go of it. */
+static void aNewContextWithTheHandleOfOneThatEndsIsKept(void)
+{
+    struct process *process = process_get();
+    gs_object context = driver_primary_context(1); /* any handle */
+    struct contexts_ending ending;
+    CHECK(contexts_add(process, context, 0));
+    contexts_end_begin(process, context, &ending);
+    CHECK(contexts_add(process, context, 0));
+    driver_set_context(context);
+    CHECK(contexts_note(process, 0x1000));
+    contexts_end(process, &ending, GS_SUCCESS);
+    CHECK_EQUAL(contexts_forget(process, 0x1000), (uintptr_t)context);
+    contexts_end_begin(process, context, &ending);
+    CHECK(ending.known);
+    contexts_end(process, &ending, GS_INVALID_VALUE); /* it goes on */
+    contexts_end_begin(process, context, &ending);
+    CHECK(ending.known && ending.references == 1);
+    contexts_end(process, &ending, GS_SUCCESS);
+}
+
+static void anAddressThatIsGivenOutAgainHasNoFormerOwner(void)
+{
+    struct process *process = process_get();
+    gs_object context = driver_primary_context(1);
+    CHECK(contexts_add(process, context, 0));
+    driver_set_context(context);
+    CHECK(contexts_note(process, 0x1000)); /* and its context ends before it is recorded */
+    driver_set_context(driver_primary_context(0));
+    CHECK(contexts_note(process, 0x1000));
+    CHECK_EQUAL(contexts_forget(process, 0x1000), 0);
+}
+
 void context_tests(void)
 {
+    RUN_IN_SESSION(aNewContextWithTheHandleOfOneThatEndsIsKept, 64 * MIB);
+    RUN_IN_SESSION(anAddressThatIsGivenOutAgainHasNoFormerOwner, 64 * MIB);
     RUN_IN_SESSION(aDestroyedContextTakesItsMemoryAlong, 64 * MIB);
+    RUN_IN_SESSION(aContextThatEndsWhereNoMemoryIsLeftTakesItsMemoryAlong, 64 * MIB);
+    RUN_IN_SESSION(whatCannotBeNotedWhereNoMemoryIsLeftStaysCounted, 64 * MIB);
     RUN_IN_SESSION(aContextThatCannotBeDestroyedKeepsItsMemory, 64 * MIB);
     RUN_IN_SESSION(aContextLivesAsLongAsItIsAttached, 64 * MIB);
     RUN_IN_SESSION(aResetTakesWhatTheDevicesPrimaryContextHad, 64 * MIB);

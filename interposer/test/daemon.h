@@ -39,6 +39,7 @@ struct request {
         struct gpuslice_hello hello;
         struct gpuslice_charge charge;
         struct gpuslice_freed freed;
+        struct gpuslice_share share;
     } as;
 };
 /* False: the shim closed the connection. */

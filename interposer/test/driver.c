@@ -402,12 +402,16 @@ static gs_result fake_cuCtxCreate_v4(gs_object *context, void *params, unsigned 
     return new_context(DRIVER_cuCtxCreate_v4, context, device);
 }
 
+static void end_array(struct thing *array);
+
 static void end_context(gs_object context)
 {
     for (int i = 0; i < ANYTHING; i++) {
         struct thing *thing = &the.things[i];
-        if ((thing->what == MEMORY || thing->what == ARRAY) && thing->context == context)
+        if (thing->what == MEMORY && thing->context == context)
             thing->what = NOTHING;
+        if (thing->what == ARRAY && thing->context == context)
+            end_array(thing);
     }
 }
 
@@ -1127,18 +1131,23 @@ static gs_result fake_cuMipmappedArrayCreate(gs_object *array, const struct gs_a
                      : new_array(DRIVER_cuMipmappedArrayCreate, array, d->width, d->height, d->depth, d->flags, levels);
 }
 
+static void end_array(struct thing *array)
+{
+    struct thing *mapped = array->of == 0 ? NULL : memory_of(array->of);
+    array->what = NOTHING;
+    if (mapped != NULL) {
+        mapped->uses--;
+        end_if_unused(mapped);
+    }
+}
+
 static gs_result fake_cuArrayDestroy(gs_object array)
 {
     ENTER(cuArrayDestroy);
     struct thing *thing = find(ARRAY, (uintptr_t)array);
     if (thing == NULL)
         return unlock(INVALID_HANDLE);
-    thing->what = NOTHING;
-    struct thing *mapped = thing->of == 0 ? NULL : memory_of(thing->of);
-    if (mapped != NULL) {
-        mapped->uses--;
-        end_if_unused(mapped);
-    }
+    end_array(thing);
     return unlock(GS_SUCCESS);
 }
 
@@ -1312,6 +1321,67 @@ static gs_result fake_cuIpcOpenMemHandle(gs_deviceptr *address, struct gs_ipc_ha
     struct thing *thing = add(IMPORTED, MIB, 0);
     *address = thing == NULL ? 0 : thing->handle;
     return unlock(thing == NULL ? GS_OUT_OF_MEMORY : GS_SUCCESS);
+}
+
+/* 'I', the address, 'C'. */
+static gs_result fake_cuIpcGetMemHandle(struct gs_ipc_handle *handle, gs_deviceptr address)
+{
+    ENTER(cuIpcGetMemHandle);
+    if (handle == NULL || find(MEMORY, address) == NULL)
+        return unlock(GS_INVALID_VALUE);
+    *handle = (struct gs_ipc_handle){.bytes = {'I'}};
+    memcpy(handle->bytes + 8, &address, sizeof address);
+    handle->bytes[63] = 'C';
+    return unlock(GS_SUCCESS);
+}
+
+static gs_result fake_cuMemPoolExportPointer(void *data, gs_deviceptr address)
+{
+    ENTER(cuMemPoolExportPointer);
+    if (data == NULL || find(FROM_POOL, address) == NULL)
+        return unlock(GS_INVALID_VALUE);
+    memset(data, 'P', 64);
+    memcpy(data, &address, sizeof address);
+    return unlock(GS_SUCCESS);
+}
+
+static const struct thing *at_address(gs_deviceptr address)
+{
+    static const enum what addressed[] = {MEMORY, FROM_POOL, IMPORTED};
+    const struct thing *thing = NULL;
+    for (size_t i = 0; thing == NULL && i < sizeof addressed / sizeof *addressed; i++)
+        thing = find(addressed[i], address);
+    return thing;
+}
+
+static gs_result fake_cuMemGetAddressRange_v2(gs_deviceptr *base, size_t *bytes, gs_deviceptr address)
+{
+    ENTER(cuMemGetAddressRange_v2);
+    const struct thing *thing = at_address(address);
+    if (thing == NULL)
+        return unlock(GS_INVALID_VALUE);
+    *base = thing->handle;
+    *bytes = thing->bytes;
+    return unlock(GS_SUCCESS);
+}
+
+static gs_result fake_cuPointerGetAttribute(void *value, int attribute, gs_deviceptr address)
+{
+    ENTER(cuPointerGetAttribute);
+    const struct thing *thing = at_address(address);
+    if (thing == NULL || attribute != GS_POINTER_DEVICE_ORDINAL)
+        return unlock(GS_INVALID_VALUE);
+    *(int *)value = thing->device;
+    return unlock(GS_SUCCESS);
+}
+
+static gs_result fake_cuMemGetAllocationPropertiesFromHandle(struct gs_allocation_prop *prop, gs_handle handle)
+{
+    ENTER(cuMemGetAllocationPropertiesFromHandle);
+    bool known = find(PHYSICAL, handle) != NULL || find(MULTICAST, handle) != NULL;
+    if (known)
+        *prop = (struct gs_allocation_prop){.location = {GS_LOCATION_DEVICE, 1}};
+    return unlock(known ? GS_SUCCESS : GS_INVALID_VALUE);
 }
 
 static gs_result end_import(uint64_t handle)
@@ -1521,7 +1591,8 @@ static void *const functions[DRIVER_FUNCTIONS] = {
     SAME(cuGraphInstantiateWithParams_ptsz, cuGraphInstantiateWithParams), OWN(cuGraphLaunch),
     SAME(cuGraphLaunch_ptsz, cuGraphLaunch), SAME(cuGraphUpload, cuGraphLaunch),
     SAME(cuGraphUpload_ptsz, cuGraphLaunch), OWN(cuGraphExecDestroy), OWN(cuDeviceGraphMemTrim),
-    OWN(cuDeviceGetGraphMemAttribute), OWN(cuIpcOpenMemHandle), SAME(cuIpcOpenMemHandle_v2, cuIpcOpenMemHandle),
+    OWN(cuDeviceGetGraphMemAttribute), OWN(cuIpcGetMemHandle), OWN(cuMemPoolExportPointer), OWN(cuMemGetAddressRange_v2),
+    OWN(cuPointerGetAttribute), OWN(cuMemGetAllocationPropertiesFromHandle), OWN(cuIpcOpenMemHandle), SAME(cuIpcOpenMemHandle_v2, cuIpcOpenMemHandle),
     OWN(cuIpcCloseMemHandle), OWN(cuMemImportFromShareableHandle), OWN(cuMemPoolImportFromShareableHandle),
     OWN(cuMemPoolImportPointer), OWN(cuImportExternalMemory), OWN(cuDestroyExternalMemory), OWN(cuMemGetInfo),
     OWN(cuMemGetInfo_v2), OWN(cuDeviceTotalMem), OWN(cuDeviceTotalMem_v2),

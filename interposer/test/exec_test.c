@@ -215,6 +215,24 @@ static void programsThatOthersWroteStayInTheSession(void)
     CHECK_EQUAL(times, 4);
 }
 
+/* Which the C library starts by itself. */
+static void aShellKeepsWhatItStartsInTheSession(void)
+{
+    static const char *const ways[] = {"system", "popen"};
+    for (size_t i = 0; i < 2; i++) {
+        run(ways[i], session_environment("GPUSLICE_IPC_WAIT=it's \"quoted\" $HOME"));
+        test_check(is_in_session() && has_line("A=1") && has_line("GPUSLICE_IPC_WAIT=it's \"quoted\" $HOME"), __FILE__,
+                   __LINE__, ways[i]);
+        run(ways[i], session_environment("GPUSLICE_KEEP_ENV=0"));
+        test_check(strstr(output, "GPUSLICE_") == NULL && has_line("A=1"), __FILE__, __LINE__, ways[i]);
+        const char *const others[] = {"exec-ways", ways[i], "GPUSLICE_SESSION=fedcba9876543210", "LD_PRELOAD=libc.so.6", NULL};
+        CHECK(children_run(others, session_environment(NULL), output, sizeof output) == (i == 1));
+        test_check(i == 0 || (has_line("GPUSLICE_SESSION=fedcba9876543210") && strstr(output, "TOKEN") == NULL &&
+                              strstr(output, "libgpuslice.so:libc.so.6\n") != NULL),
+                   __FILE__, __LINE__, ways[i]);
+    }
+}
+
 void exec_tests(void)
 {
     RUN(whatIsMissingIsPutBackAndNothingElse);
@@ -224,5 +242,6 @@ void exec_tests(void)
     RUN(whoOptsOutStartsProgramsOutsideTheSession);
     RUN(outsideASessionProgramsAreStartedAsTheyAre);
     RUN(aHugeEnvironmentIsCompletedOnASmallStack);
+    RUN(aShellKeepsWhatItStartsInTheSession);
     RUN(programsThatOthersWroteStayInTheSession);
 }

@@ -20,7 +20,6 @@
 static _Atomic uint64_t handles[HANDLES];
 static _Atomic bool called[DRIVER_HOOKS];
 static _Atomic bool failures;
-static bool together; /* several threads call at once */
 
 struct fuzz {
     uint64_t random;
@@ -213,6 +212,8 @@ static gs_result call(struct fuzz *f, enum driver_function function)
     CALL(cuDevicePrimaryCtxReset_v2, number(f));
     CALL(cuDevicePrimaryCtxRelease, number(f));
     CALL(cuDevicePrimaryCtxRelease_v2, number(f));
+    CALL(cuIpcGetMemHandle, or_null(f, &f->ipc), handle(f));
+    CALL(cuMemPoolExportPointer, or_null(f, f->data), handle(f));
     CALL(cuIpcOpenMemHandle, out(f), f->ipc, flags);
     CALL(cuIpcOpenMemHandle_v2, out(f), f->ipc, flags);
     CALL(cuIpcCloseMemHandle, handle(f));
@@ -238,30 +239,10 @@ static bool is_here(enum driver_function function)
     return function != DRIVER_cuGetProcAddress && function != DRIVER_cuGetProcAddress_v2;
 }
 
-/* What ends a context. The driver leaves it to the program that no other thread works in it then; where one does all the
- * same, which of the two the memory went with is known to the driver alone. */
-static bool ends_a_context(enum driver_function function)
-{
-    switch (function) {
-    case DRIVER_cuCtxDestroy:
-    case DRIVER_cuCtxDestroy_v2:
-    case DRIVER_cuCtxDetach:
-    case DRIVER_cuDevicePrimaryCtxReset:
-    case DRIVER_cuDevicePrimaryCtxReset_v2:
-    case DRIVER_cuDevicePrimaryCtxRelease:
-    case DRIVER_cuDevicePrimaryCtxRelease_v2:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static void one_call(struct fuzz *f)
 {
     static const gs_result errors[] = {GS_OUT_OF_MEMORY, GS_INVALID_VALUE, 700};
     enum driver_function function = (enum driver_function)below(f, DRIVER_HOOKS);
-    if (together && ends_a_context(function))
-        return;
     if (below(f, 64) == 0)
         driver_set_context(below(f, 4) == 0 ? NULL : driver_primary_context((int)below(f, 2)));
     if (failures && below(f, 32) == 0)
@@ -357,7 +338,6 @@ static void run_alone(uint64_t until, uint64_t *seed, bool with_failures)
 static void run_together(uint64_t until, uint64_t *seed)
 {
     bool right = true;
-    together = true;
     while (right && test_now_ms() < until) {
         uint64_t now = test_now_ms();
         struct work work_of_all = {now + 500 < until ? now + 500 : until, ++*seed * 1000};

@@ -97,6 +97,21 @@ static void chargeAndItsAnswersHaveTheirBytes(void)
     frame("query.hex", GPUSLICE_QUERY, 0, 7);
 }
 
+static void whatIsSharedHasItsBytes(void)
+{
+    const struct gpuslice_share *exported = frame("share-exported.hex", GPUSLICE_SHARE, sizeof *exported, 0);
+    CHECK_EQUAL(exported->what, GPUSLICE_SHARE_EXPORTED);
+    CHECK_EQUAL(exported->device, 1);
+    CHECK_EQUAL(exported->bytes, 4194304);
+    for (unsigned i = 0; i < GPUSLICE_KEY_SIZE; i++)
+        CHECK_EQUAL(exported->key[i], i + 1);
+    const struct gpuslice_share *closed = frame("share-closed.hex", GPUSLICE_SHARE, sizeof *closed, 0);
+    static const uint64_t file[GPUSLICE_KEY_SIZE / sizeof(uint64_t)] = {15, 4242};
+    CHECK_EQUAL(closed->what, GPUSLICE_SHARE_CLOSED);
+    CHECK_EQUAL(closed->bytes, 0);
+    CHECK(memcmp(closed->key, file, sizeof file) == 0);
+}
+
 /* Every vector is a frame of the size that its type has. */
 static void everyFrameHasTheSizeOfItsStruct(void)
 {
@@ -107,9 +122,9 @@ static void everyFrameHasTheSizeOfItsStruct(void)
         [GPUSLICE_CHARGE] = sizeof(struct gpuslice_charge),   [GPUSLICE_GRANTED] = sizeof(struct gpuslice_granted),
         [GPUSLICE_DENIED] = sizeof(struct gpuslice_denied),   [GPUSLICE_FREED] = sizeof(struct gpuslice_freed),
         [GPUSLICE_QUERY] = 0,                                 [GPUSLICE_STATUS] = sizeof(struct gpuslice_status),
-        [GPUSLICE_ERROR] = sizeof(struct gpuslice_error),
+        [GPUSLICE_ERROR] = sizeof(struct gpuslice_error),     [GPUSLICE_SHARE] = sizeof(struct gpuslice_share),
     };
-    bool seen[GPUSLICE_ERROR + 1] = {false};
+    bool seen[GPUSLICE_SHARE + 1] = {false};
     DIR *folder = opendir(FOLDER);
     if (!CHECK(folder != NULL))
         return;
@@ -119,7 +134,7 @@ static void everyFrameHasTheSizeOfItsStruct(void)
             continue;
         const struct gpuslice_frame *header = (const void *)bytes;
         size_t length = load(file->d_name);
-        if (!CHECK(length >= sizeof *header && header->type >= GPUSLICE_OPEN && header->type <= GPUSLICE_ERROR)) {
+        if (!CHECK(length >= sizeof *header && header->type >= GPUSLICE_OPEN && header->type <= GPUSLICE_SHARE)) {
             printf("    in %s\n", file->d_name);
             continue;
         }
@@ -130,7 +145,7 @@ static void everyFrameHasTheSizeOfItsStruct(void)
         seen[header->type] = true;
     }
     closedir(folder);
-    for (int type = GPUSLICE_OPEN; type <= GPUSLICE_ERROR; type++) {
+    for (int type = GPUSLICE_OPEN; type <= GPUSLICE_SHARE; type++) {
         if (!CHECK(seen[type]))
             printf("    no vector of type %d\n", type);
     }
@@ -191,6 +206,7 @@ void golden_tests(void)
 {
     RUN(helloHasItsBytes);
     RUN(chargeAndItsAnswersHaveTheirBytes);
+    RUN(whatIsSharedHasItsBytes);
     RUN(everyFrameHasTheSizeOfItsStruct);
     RUN(theDaemonsFramesHaveTheirBytes);
     RUN(thePageHasItsBytes);

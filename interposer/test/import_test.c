@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "imports.h"
+#include "ledger.h"
+#include "physical.h"
 #include "process.h"
 #include "session.h"
 
@@ -74,18 +76,49 @@ static void anotherHandleForOnesOwnMemoryHoldsIt(void)
     CHECK_EQUAL(session_used(0), 0);
 }
 
+/* As soon as the driver has nothing of it but the import, it may give its handle to other memory. */
+static void anImportTakesTheChargeOverFromTheHandleItOutlives(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    struct process *process = process_get();
+    gs_handle handle, imports[2];
+    uint64_t bytes;
+    int exported = -1;
+    CHECK_EQUAL(cuMemCreate(&handle, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemExportToShareableHandle(&exported, handle, GS_HANDLE_POSIX_FD, 0), GS_SUCCESS);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQUAL(cuMemImportFromShareableHandle(&imports[i], (void *)(intptr_t)exported, GS_HANDLE_POSIX_FD), GS_SUCCESS);
+    CHECK_EQUAL(cuMemRelease(handle), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(session_entries(GPUSLICE_KIND_PHYSICAL, &bytes), 1);
+    int state = physical_enter(process);
+    CHECK_EQUAL(physical_device(process, handle), PHYSICAL_NOT_CHARGED);
+    CHECK(physical_add(process, handle, 0, 2 * MIB)); /* the number again */
+    CHECK_EQUAL(ledger_record(process, 0, 0, handle, GPUSLICE_KIND_PHYSICAL), true);
+    physical_release(process, handle);
+    physical_leave(process, state);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(imports[1]), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(imports[0]), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 0);
+    CHECK_EQUAL(process->imports.live.count, 0);
+    CHECK_EQUAL(process->shares.live.count, 0);
+    CHECK_EQUAL(process->physical.holds.count + process->physical.handles.count, 0);
+}
+
 static void theKeyOfAnImportIsThatOfItsExport(void)
 {
     struct process *process = process_get();
     int exported = memfd_create("exported", MFD_CLOEXEC);
     int received = dup(exported), other = memfd_create("other", MFD_CLOEXEC);
-    struct import_key first = imports_key_of_descriptor(exported), second = imports_key_of_descriptor(received);
-    struct import_key third = imports_key_of_descriptor(other), none = {{0}};
+    struct share_key first = imports_key_of_descriptor(exported), second = imports_key_of_descriptor(received);
+    struct share_key third = imports_key_of_descriptor(other), none = {{0}};
     CHECK(memcmp(&first, &second, sizeof first) == 0);
     CHECK(memcmp(&first, &third, sizeof first) != 0);
     CHECK(memcmp(&first, &none, sizeof first) != 0);
     int device = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    struct import_key same_for_all = imports_key_of_descriptor(device);
+    struct share_key same_for_all = imports_key_of_descriptor(device);
     CHECK(memcmp(&same_for_all, &none, sizeof none) == 0);
     close(device), close(exported), close(received), close(other);
     struct gs_ipc_handle handle = {{'I'}};
@@ -105,5 +138,6 @@ void import_tests(void)
     RUN_IN_SESSION(importedMemoryIsNeitherChargedNorCredited, 64 * MIB);
     RUN_IN_SESSION(anImportOfOnesOwnMemoryIsAReferenceToIt, 64 * MIB);
     RUN_IN_SESSION(anotherHandleForOnesOwnMemoryHoldsIt, 64 * MIB);
+    RUN_IN_SESSION(anImportTakesTheChargeOverFromTheHandleItOutlives, 64 * MIB);
     RUN_IN_SESSION(theKeyOfAnImportIsThatOfItsExport, 64 * MIB);
 }

@@ -29,7 +29,22 @@ static void aCallerOfDlsymAndDlopenIsSeenAsItself(void)
     }
 }
 
+static void aPendingDlerrorIsStillThereAfterTheFirstCallOfAHook(void)
+{
+    static const char *const programs[] = {"pending-linked", "pending-opened"};
+    static const char *const sessions[] = {"GPUSLICE_SESSION=0123456789abcdef", NULL};
+    for (int i = 0; i < 4; i++) {
+        char variable[4200], output[4096];
+        const char *const arguments[] = {programs[i / 2], NULL};
+        const char *const environment[] = {"PATH=/usr/bin:/bin", variable, sessions[i % 2], NULL};
+        snprintf(variable, sizeof variable, "LD_PRELOAD=%s", children_library());
+        CHECK(children_run(arguments, environment, output, sizeof output));
+        test_check(strcmp(output, "ok\n") == 0, __FILE__, __LINE__, output);
+    }
+}
+
 void lookup_tests(void)
 {
+    RUN(aPendingDlerrorIsStillThereAfterTheFirstCallOfAHook);
     RUN(aCallerOfDlsymAndDlopenIsSeenAsItself);
 }

@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     graph_tests();
     context_tests();
     import_tests();
+    share_tests();
     adversity_tests();
     info_tests();
     coverage_tests(); /* last: it asks which tests were run */

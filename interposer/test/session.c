@@ -16,6 +16,8 @@ static uint64_t the_limit;
 static _Atomic int asked, denied, held;
 static _Atomic bool strict, comes_back;
 static _Atomic uint64_t granted, freed;
+static struct gpuslice_share shares[SESSION_SHARES];
+static _Atomic uint32_t share_count;
 
 struct gpuslice_page_device *session_line(uint32_t device)
 {
@@ -71,6 +73,8 @@ static void serve(struct daemon *daemon, void *context)
                 decide(connection, &request);
             else if (request.frame.type == GPUSLICE_FREED)
                 freed += request.as.freed.bytes;
+            else if (request.frame.type == GPUSLICE_SHARE)
+                shares[share_count++ % SESSION_SHARES] = request.as.share;
             else
                 answer(connection, &request);
         }
@@ -95,6 +99,14 @@ uint64_t session_freed(void)
     size_t free_bytes;
     cuMemGetInfo_v2(&free_bytes, NULL); /* the answer comes when the frames before it have been read */
     return freed;
+}
+
+uint32_t session_shares(struct gpuslice_share heard[SESSION_SHARES])
+{
+    size_t free_bytes;
+    cuMemGetInfo_v2(&free_bytes, NULL);
+    memcpy(heard, shares, sizeof shares);
+    return atomic_exchange(&share_count, 0);
 }
 
 static struct config *config(void)
@@ -135,6 +147,7 @@ void session_begin(uint64_t limit)
     the_limit = limit;
     asked = denied = held = 0;
     granted = freed = 0;
+    share_count = 0;
     strict = comes_back = false;
     memfd = test_page_create(2, 1);
     page = test_page_map(memfd);

@@ -8,6 +8,7 @@
 #define GPUSLICE_TEST_SESSION_H
 
 #include "driver.h"
+#include "gpuslice_abi.h"
 #include "test.h"
 
 /* `limit` on both devices; nobody has asked for anything yet. */
@@ -29,6 +30,10 @@ void session_be_strict(void);
 /* Bytes that were granted, and that were reported as freed. */
 uint64_t session_granted(void);
 uint64_t session_freed(void);
+
+/* What was said about memory that is shared, since the last question: how many frames, and the first of them. */
+#define SESSION_SHARES 16u
+uint32_t session_shares(struct gpuslice_share heard[SESSION_SHARES]);
 
 /* The daemon ends the connection and cannot be found; and is back. */
 void session_lose_daemon(void);

@@ -21,6 +21,12 @@ static uint64_t handle_of(uint64_t i)
     return 0x7f0000000000ull + i * 512; /* as close together as a driver hands them out */
 }
 
+/* A page's owner never writes 0: that is what an untouched slot has. */
+static uint64_t meta_of(uint64_t i)
+{
+    return GPUSLICE_META(i, 0, GPUSLICE_KIND_LINEAR);
+}
+
 static uint64_t live(const struct page *page)
 {
     uint64_t count = 0;
@@ -55,7 +61,7 @@ static void unknownPointersAreNotFound(void)
 {
     struct page page = create();
     uint64_t meta;
-    CHECK(table_insert(&page, 4096, 0));
+    CHECK(table_insert(&page, 4096, meta_of(0)));
     static const uint64_t unknown[] = {0, 1, 2, 4095, 4097, UINT64_MAX, 1ull << 63};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         CHECK(table_take(&page, unknown[i], EVERY_KIND, &meta) == NULL);
@@ -68,7 +74,7 @@ static void aMillionLiveAllocationsAreFoundAgain(void)
     page.header->segments = 1;
     const uint64_t count = 1000000;
     for (uint64_t i = 0; i < count; i++) {
-        if (!table_insert(&page, handle_of(i), GPUSLICE_META(i, 0, GPUSLICE_KIND_LINEAR))) {
+        if (!table_insert(&page, handle_of(i), meta_of(i))) {
             CHECK(!"the table was full");
             return;
         }
@@ -94,7 +100,7 @@ static void slotsAreUsedAgain(void)
     page.header->segments = 1;
     for (uint64_t i = 0; i < 3000000; i++) {
         uint64_t meta;
-        CHECK(table_insert(&page, handle_of(i), i));
+        CHECK(table_insert(&page, handle_of(i), meta_of(i)));
         if (i >= 1000) {
             struct gpuslice_page_entry *entry = table_take(&page, handle_of(i - 1000), EVERY_KIND, &meta);
             if (!CHECK(entry != NULL))
@@ -113,7 +119,7 @@ static void aForgedNumberOfSegmentsStaysInsideThePage(void)
     for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
         uint64_t meta;
         page.header->segments = forged[i];
-        CHECK(table_insert(&page, handle_of(i), i));
+        CHECK(table_insert(&page, handle_of(i), meta_of(i)));
         page.header->segments = forged[i];
         struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), EVERY_KIND, &meta);
         if (CHECK(entry != NULL)) {
@@ -130,9 +136,75 @@ static void aFullTableSaysSo(void)
     page.header->segments = GPUSLICE_TABLE_SEGMENTS;
     uint64_t inserted = 0;
     /* One handle fills all its windows: 16 places in each of the 12 segments. */
-    while (inserted < 1000 && table_insert(&page, 4096, inserted))
+    while (inserted < 1000 && table_insert(&page, 4096, meta_of(inserted)))
         inserted++;
     CHECK_EQUAL(inserted, 16 * GPUSLICE_TABLE_SEGMENTS);
+    uint64_t meta, found = 0;
+    while (table_take(&page, 4096, EVERY_KIND, &meta) != NULL)
+        found++;
+    CHECK_EQUAL(found, inserted);
+    test_page_unmap(page.header);
+}
+
+static void aHandleIsFoundPastABucketThatWasFullOnce(void)
+{
+    /* The third of its name lies in the second bucket of the window; then those before it go. */
+    struct page page = create();
+    page.header->segments = 1;
+    struct gpuslice_page_entry *entries[6];
+    uint64_t meta;
+    for (uint64_t i = 0; i < 6; i++)
+        CHECK(table_insert(&page, 4096, meta_of(i + 1)));
+    for (uint64_t i = 0; i < 4; i++)
+        entries[i] = table_take(&page, 4096, EVERY_KIND, &meta);
+    for (uint64_t i = 0; i < 4; i++)
+        table_release(entries[i]);
+    for (uint64_t i = 4; i < 6; i++) {
+        entries[i] = table_take(&page, 4096, EVERY_KIND, &meta);
+        if (!CHECK(entries[i] != NULL))
+            return;
+        CHECK_EQUAL(meta, meta_of(i + 1));
+    }
+    CHECK(entries[4] - entries[0] >= TABLE_BUCKET);
+    CHECK(table_take(&page, 4096, EVERY_KIND, &meta) == NULL);
+    test_page_unmap(page.header);
+}
+
+static void aLargerSegmentIsBegunWhereTheTwoNewestHaveNoRoom(void)
+{
+    struct page page = create();
+    page.header->segments = 7; /* in use: 0, 3 and 6 */
+    for (uint64_t i = 0; i < 32; i++)
+        CHECK(table_insert(&page, 4096, meta_of(i)));
+    CHECK_EQUAL(page.header->segments, 7);
+    CHECK(table_insert(&page, 4096, meta_of(32)));
+    CHECK_EQUAL(page.header->segments, 10);
+    uint64_t meta;
+    for (uint64_t i = 0; i < 33; i++)
+        CHECK(table_take(&page, 4096, EVERY_KIND, &meta) != NULL);
+    CHECK(table_take(&page, 4096, EVERY_KIND, &meta) == NULL);
+    test_page_unmap(page.header);
+}
+
+static void whatIsReplacedAgainAndAgainIsFoundInTheNewestSegment(void)
+{
+    struct page page = create();
+    page.header->segments = 1;
+    uint64_t count = 100000, meta, newest = 0;
+    for (uint64_t i = 0; i < count; i++)
+        CHECK(table_insert(&page, handle_of(i), meta_of(i)));
+    for (uint64_t i = 0; i < count; i++) {
+        struct gpuslice_page_entry *entry = table_take(&page, handle_of(i), EVERY_KIND, &meta);
+        if (!CHECK(entry != NULL))
+            return;
+        table_release(entry);
+        CHECK(table_insert(&page, handle_of(i), meta_of(i)));
+    }
+    struct gpuslice_page_entry *start = table_bucket(&page, page.header->segments - 1, 0, 0);
+    for (uint64_t i = 0; i < GPUSLICE_TABLE_SEGMENT0 << (page.header->segments - 1); i++)
+        newest += start[i].handle > GPUSLICE_ENTRY_CLAIMED;
+    printf("    %llu %% in the newest of %u segments\n", (unsigned long long)(100 * newest / count), page.header->segments);
+    CHECK(newest > count * 3 / 4);
     test_page_unmap(page.header);
 }
 
@@ -147,12 +219,12 @@ static void insert_and_take(void *context, int index)
     uint64_t base = (uint64_t)index << 32;
     for (uint64_t i = 0; i < 60000; i++) {
         uint64_t meta = 0;
-        if (!table_insert(&hammer->page, handle_of(base + i), base + i))
+        if (!table_insert(&hammer->page, handle_of(base + i), meta_of(base + i)))
             atomic_fetch_add(&hammer->lost, 1);
         if (i < 2000)
             continue; /* each keeps 2,000, so that segments are added under load */
         struct gpuslice_page_entry *entry = table_take(&hammer->page, handle_of(base + i - 2000), EVERY_KIND, &meta);
-        if (entry == NULL || meta != base + i - 2000) {
+        if (entry == NULL || meta != meta_of(base + i - 2000)) {
             atomic_fetch_add(&hammer->lost, 1);
             continue;
         }
@@ -200,7 +272,7 @@ static void anEntryIsTakenByOneThreadOnly(void)
     hammer.page = create();
     hammer.page.header->segments = 1;
     for (uint64_t i = 0; i < 20000; i++)
-        CHECK(table_insert(&hammer.page, handle_of(i), i));
+        CHECK(table_insert(&hammer.page, handle_of(i), meta_of(i)));
     test_threads(8, freeTheSame, &hammer);
     CHECK_EQUAL(hammer.lost, 20000);
     test_page_unmap(hammer.page.header);
@@ -211,12 +283,12 @@ static void aTableMovesWhole(void)
     struct page from = create(), to = create();
     from.header->segments = to.header->segments = 1;
     for (uint64_t i = 0; i < 50000; i++)
-        CHECK(table_insert(&from, handle_of(i), i));
+        CHECK(table_insert(&from, handle_of(i), meta_of(i)));
     CHECK(table_move(&from, &to));
     CHECK_EQUAL(live(&from), 0);
     for (uint64_t i = 0; i < 50000; i++) {
         uint64_t meta = 0;
-        if (!CHECK(table_take(&to, handle_of(i), EVERY_KIND, &meta) != NULL) || !CHECK_EQUAL(meta, i))
+        if (!CHECK(table_take(&to, handle_of(i), EVERY_KIND, &meta) != NULL) || !CHECK_EQUAL(meta, meta_of(i)))
             break;
     }
     test_page_unmap(from.header);
@@ -231,6 +303,9 @@ void table_tests(void)
     RUN(slotsAreUsedAgain);
     RUN(aForgedNumberOfSegmentsStaysInsideThePage);
     RUN(aFullTableSaysSo);
+    RUN(aHandleIsFoundPastABucketThatWasFullOnce);
+    RUN(aLargerSegmentIsBegunWhereTheTwoNewestHaveNoRoom);
+    RUN(whatIsReplacedAgainAndAgainIsFoundInTheNewestSegment);
     RUN(eightThreadsLoseNothing);
     RUN(anEntryIsTakenByOneThreadOnly);
     RUN(aTableMovesWhole);

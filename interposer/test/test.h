@@ -67,6 +67,7 @@ void array_tests(void);
 void graph_tests(void);
 void context_tests(void);
 void import_tests(void);
+void share_tests(void);
 void adversity_tests(void);
 void info_tests(void);
 void coverage_tests(void);

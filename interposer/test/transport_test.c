@@ -132,6 +132,47 @@ static void theFirstReservationJoinsAndAsks(void)
     scene_destroy(scene);
 }
 
+struct crowd {
+    struct scene *scene;
+    _Atomic int questions, served;
+};
+
+/* Grants far ahead of what was asked, once another thread waits behind the one that asks. */
+static void script_grant_ahead(struct daemon *daemon, void *context)
+{
+    struct crowd *crowd = context;
+    struct scene *scene = crowd->scene;
+    struct request charge;
+    int connection = daemon_join(daemon, 0, scene->memfd);
+    while (daemon_read(connection, &charge) && CHECK_EQUAL(charge.frame.type, GPUSLICE_CHARGE)) {
+        uint64_t deadline = test_now_ms() + 10000;
+        while (crowd->questions == 0 && atomic_load(&scene->process->lock.word) != 2 && test_now_ms() < deadline)
+            sched_yield();
+        crowd->questions++;
+        __atomic_store_n(&line_of(scene)->charge, 1024 * MIB, __ATOMIC_SEQ_CST);
+        daemon_grant(connection, &charge, 1024 * MIB);
+    }
+    close(connection);
+}
+
+static void reserve_one(void *context, int index)
+{
+    (void)index;
+    struct crowd *crowd = context;
+    crowd->served += reserve(crowd->scene, MIB);
+}
+
+static void oneQuestionServesAllThreadsThatWaitForCredit(void)
+{
+    struct crowd crowd = {.scene = scene_create(1)};
+    daemon_start(&crowd.scene->daemon, script_grant_ahead, &crowd);
+    test_threads(16, reserve_one, &crowd);
+    CHECK_EQUAL(crowd.served, 16);
+    CHECK_EQUAL(crowd.questions, 1);
+    CHECK_EQUAL(line_of(crowd.scene)->used, 16 * MIB);
+    scene_destroy(crowd.scene);
+}
+
 static void script_deny(struct daemon *daemon, void *context)
 {
     struct scene *scene = context;
@@ -916,6 +957,7 @@ static void aForkedChildReportsItsOwnAndNothingOfItsParents(void)
 void transport_tests(void)
 {
     RUN(theFirstReservationJoinsAndAsks);
+    RUN(oneQuestionServesAllThreadsThatWaitForCredit);
     RUN(aDenialLeavesUsedAloneAndIsCounted);
     RUN(anImpossibleSizeIsRefusedWithoutAsking);
     RUN(aRefusedHelloDeniesAtOnceWithTheReason);

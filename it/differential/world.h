@@ -118,5 +118,7 @@ int current_device(void); /* −1: no context is current */
 void free_pointer(struct world *world, CUdeviceptr pointer);
 void end_capture(struct world *world);
 void unmap_all(struct world *world);
+/* Sparse arrays that went with their context: their addresses may be others' soon. */
+void forget_dead_tiles(struct world *world);
 
 #endif

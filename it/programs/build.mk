@@ -9,7 +9,7 @@ COMPILE = $(CC) $(OWN_CFLAGS) $(CFLAGS)
 DRIVER = $(COMPILE) -DGUEST_OF_DRIVER
 
 # What a program is linked with; the runtime, where nothing else is said.
-OF_DRIVER = devices manners nulls forks interrupted cancelled numbers
+OF_DRIVER = devices manners nulls forks interrupted cancelled numbers shares
 libraries = $(if $(filter $(1),$(OF_DRIVER)),-lcuda) $(if $(filter $(1),numbers nulls),-lnvidia-ml) -lcudart -ldl
 
 GUESTS = $(patsubst tree/%.c,../%,$(wildcard tree/*.c))

@@ -37,6 +37,23 @@ static void spawn(spawn_fn *start, const char *program)
     wait_for(child);
 }
 
+static void print_all(FILE *from)
+{
+    char line[4096];
+    while (from != NULL && fgets(line, sizeof line, from) != NULL)
+        fputs(line, stdout);
+    exit(from != NULL && pclose(from) == 0 && fflush(stdout) == 0 ? 0 : 1);
+}
+
+/* The shell's status and line numbers are those of the command, and nobody else sees our variables. */
+static void run_shell(void)
+{
+    int status = system("test $? = 0 && exit 7");
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 7 || getenv("GPUSLICE_SESSION") != NULL || system(NULL) == 0)
+        exit(6);
+    exit(system("export B=2; env") == 0 ? 0 : 1);
+}
+
 static void on_signal(int number)
 {
     (void)number;
@@ -121,5 +138,9 @@ int main(int count, char **arguments)
         execl(ENV, "env", "-u", "NOTHING", (char *)NULL);
     if (IS("execlp"))
         execlp("env", "env", "-u", "NOTHING", (char *)NULL);
+    if (IS("popen"))
+        print_all(popen("env", "r"));
+    if (IS("system"))
+        run_shell();
     return 1;
 }

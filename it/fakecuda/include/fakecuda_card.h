@@ -30,9 +30,9 @@
 #include <stdint.h>
 
 #define FAKECUDA_MAGIC 0x41445543454b4146ull /* "FAKECUDA" */
-#define FAKECUDA_VERSION 2u
+#define FAKECUDA_VERSION 3u
 #define FAKECUDA_DEVICES 16u
-#define FAKECUDA_SLOTS 256u
+#define FAKECUDA_SLOTS 512u
 #define FAKECUDA_GROUPS 256u
 #define FAKECUDA_CALLS 48u
 #define FAKECUDA_KINDS 16u
@@ -126,7 +126,7 @@ struct fakecuda_books {
     uint64_t reserved[2];
 };
 
-/* Memory that has been exported from its process; 64 bytes. It is held by one process that has references to it, the
+/* Memory that has been exported from its process; 96 bytes. It is held by one process that has references to it, the
  * exporter first. When that one lets go or dies it is held by another that has references; when there is none, by
  * nobody, as long as an exported descriptor is open somewhere: such a descriptor has a read lock on byte 0 of
  * <state>.<device>.<index>, the file that is the memory. */
@@ -169,21 +169,21 @@ struct fakecuda_card {
     uint64_t reserved[5];
     struct fakecuda_device devices[FAKECUDA_DEVICES]; /* 64 */
     struct fakecuda_slot slots[FAKECUDA_SLOTS];       /* 2112 */
-    struct fakecuda_group groups[FAKECUDA_GROUPS];    /* 2377792 */
-    struct fakecuda_shared shared[FAKECUDA_DEVICES][FAKECUDA_SHARED]; /* 2459712: under its device's lock */
+    struct fakecuda_group groups[FAKECUDA_GROUPS];    /* 4753472 */
+    struct fakecuda_shared shared[FAKECUDA_DEVICES][FAKECUDA_SHARED]; /* 4835392: under its device's lock */
 };
 
 _Static_assert(sizeof(struct fakecuda_device) == 128, "device");
 _Static_assert(sizeof(struct fakecuda_books) == 576, "books");
-_Static_assert(sizeof(struct fakecuda_shared) == 64, "shared");
+_Static_assert(sizeof(struct fakecuda_shared) == 96, "shared");
 _Static_assert(sizeof(struct fakecuda_slot) == 9280, "slot");
 _Static_assert(sizeof(struct fakecuda_group) == 320, "group");
 _Static_assert(__builtin_offsetof(struct fakecuda_books, kinds) == 432, "kinds");
 _Static_assert(__builtin_offsetof(struct fakecuda_slot, books) == 64, "books");
 _Static_assert(__builtin_offsetof(struct fakecuda_card, devices) == 64, "devices");
 _Static_assert(__builtin_offsetof(struct fakecuda_card, slots) == 2112, "slots");
-_Static_assert(__builtin_offsetof(struct fakecuda_card, groups) == 2377792, "groups");
-_Static_assert(__builtin_offsetof(struct fakecuda_card, shared) == 2459712, "shared");
-_Static_assert(sizeof(struct fakecuda_card) == 2721856, "card");
+_Static_assert(__builtin_offsetof(struct fakecuda_card, groups) == 4753472, "groups");
+_Static_assert(__builtin_offsetof(struct fakecuda_card, shared) == 4835392, "shared");
+_Static_assert(sizeof(struct fakecuda_card) == 5228608, "card");
 
 #endif

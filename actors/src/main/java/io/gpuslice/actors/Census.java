@@ -60,6 +60,7 @@ final class Census {
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
     private final ProcessTable table;
+    private final DeviceUsers devices;
     private final Executor blocking;
     private final Duration pause;
     private final Map<SessionId, Visit> waiting = new LinkedHashMap<>();
@@ -69,11 +70,13 @@ final class Census {
             ActorContext<Command> context,
             TimerScheduler<Command> timers,
             ProcessTable table,
+            DeviceUsers devices,
             Executor blocking,
             Duration pause) {
         this.context = context;
         this.timers = timers;
         this.table = table;
+        this.devices = devices;
         this.blocking = blocking;
         this.pause = pause;
     }
@@ -81,12 +84,13 @@ final class Census {
     /**
      * The census.
      *
+     * @param devices tells who uses any
      * @param blocking runs the looks
      * @param pause between two of them
      */
-    static Behavior<Command> create(ProcessTable table, Executor blocking, Duration pause) {
+    static Behavior<Command> create(ProcessTable table, DeviceUsers devices, Executor blocking, Duration pause) {
         return Behaviors.setup(context -> Behaviors.withTimers(timers -> {
-            Census census = new Census(context, timers, table, blocking, pause);
+            Census census = new Census(context, timers, table, devices, blocking, pause);
             return Behaviors.receive(Command.class)
                     .onAnyMessage(command -> {
                         census.on(command);
@@ -134,12 +138,23 @@ final class Census {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+        Map<SessionId, List<ProcessId>> strangers = new HashMap<>();
         for (Visit visit : visits) {
-            List<ProcessId> relatives = found.getOrDefault(visit.session(), List.of());
+            strangers.put(
+                    visit.session(),
+                    found.getOrDefault(visit.session(), List.of()).stream()
+                            .filter(process -> !visit.members().contains(process))
+                            .toList());
+        }
+        // Asking for them takes long on some drivers, and most sessions have members only.
+        Set<Integer> users = strangers.values().stream().allMatch(List::isEmpty) ? Set.of() : devices.pids();
+        for (Visit visit : visits) {
             Map<ProcessId, Unenforced> unenforced = new LinkedHashMap<>();
-            relatives.stream()
-                    .filter(process -> !visit.members().contains(process))
-                    .forEach(process -> table.unenforced(process).ifPresent(past -> unenforced.put(process, past)));
+            strangers
+                    .getOrDefault(visit.session(), List.of())
+                    .forEach(process -> table.unenforced(process, users.contains(process.pid()))
+                            .ifPresent(past -> unenforced.put(process, past)));
+            List<ProcessId> relatives = found.getOrDefault(visit.session(), List.of());
             visit.replyTo().tell(new Found(Set.copyOf(relatives), unenforced));
         }
     }

@@ -20,6 +20,9 @@ final class DriverUse {
     private static final String DRIVER = "libcuda.so";
     private static final String OURS = "libgpuslice";
 
+    /** Why, where its memory map does not tell. */
+    static final String UNKNOWN_WAY = "the driver lists it on a device, but it never became a member";
+
     private final PathMatcher deviceNodes;
 
     /** @param deviceNodes glob of the files that whoever may hold a device's memory has open */
@@ -46,16 +49,21 @@ final class DriverUse {
     }
 
     /**
-     * Why the limit does not reach the process, although it has the driver in its memory; none where it has not, or has
-     * the interposer too.
+     * Why the limit does not reach the process, although it uses the driver; none where it does not, or has the
+     * interposer too.
      *
+     * @param listed the driver lists it on a device, whatever it has in its memory
      * @throws IOException if its memory map cannot be seen
      */
-    Optional<String> pastTheLimit(int pid) throws IOException {
+    Optional<String> pastTheLimit(int pid, boolean listed) throws IOException {
         Set<String> mapped = Procfs.mapped(pid);
-        boolean driven = mapped.stream().anyMatch(file -> isNamed(file, DRIVER));
-        boolean limited = mapped.stream().anyMatch(file -> isNamed(file, OURS));
-        return driven && !limited ? Optional.of(reason(pid)) : Optional.empty();
+        if (mapped.stream().anyMatch(file -> isNamed(file, OURS))) {
+            return Optional.empty();
+        }
+        if (mapped.stream().anyMatch(file -> isNamed(file, DRIVER))) {
+            return Optional.of(reason(pid));
+        }
+        return listed ? Optional.of(UNKNOWN_WAY) : Optional.empty();
     }
 
     private static boolean isNamed(String file, String prefix) {

@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
@@ -27,6 +28,10 @@ final class Lingering {
     private final Relatives relatives;
     private final TimerScheduler<Session.Command> timers;
     private final Set<ProcessId> sought = new HashSet<>();
+    /** Those that died since the look in progress began, which may have come too early to find who keeps theirs. */
+    private final List<Session.Died> next = new ArrayList<>();
+
+    private boolean looking;
     /** Requests that a death may make room for. */
     private final List<Session.Charge> waiting = new ArrayList<>();
 
@@ -36,31 +41,60 @@ final class Lingering {
         this.timers = timers;
     }
 
-    /** Looks who keeps what the dead process held: {@link Session.Sought} or {@link Session.Unsought} follows. */
+    /**
+     * Looks who keeps what the dead process held: {@link Session.Sought} or {@link Session.Unsought} follows. One look at
+     * all processes serves everybody who died before it began: hundreds die at once where a job ends.
+     */
     void seek(Books books, Session.Died died) {
         if (sought.add(died.process())) {
-            SessionId id = scope.terms().id();
-            Set<ProcessId> roots = relatives.roots(books);
-            Set<ProcessId> members = Relatives.members(books);
-            scope.pipe(
-                    () -> {
-                        try {
-                            return new Session.Sought(
-                                    died, keepers(scope.ports().processes(), id, roots, members));
-                        } catch (IOException e) {
-                            return new Session.Unsought(died, e);
-                        }
-                    },
-                    cause -> new Session.Unsought(died, cause));
+            next.add(died);
+            lookForNext(books);
         }
+    }
+
+    private void lookForNext(Books books) {
+        if (looking || next.isEmpty()) {
+            return;
+        }
+        looking = true;
+        List<Session.Died> dead = List.copyOf(next);
+        next.clear();
+        SessionId id = scope.terms().id();
+        Set<ProcessId> roots = relatives.roots(books);
+        Set<ProcessId> members = Relatives.members(books);
+        scope.pipe(
+                () -> {
+                    try {
+                        List<ProcessId> keepers = keepers(scope.ports().processes(), id, roots, members);
+                        return lookedFor(dead, died -> new Session.Sought(died, keepers));
+                    } catch (IOException e) {
+                        return lookedFor(dead, died -> new Session.Unsought(died, e));
+                    }
+                },
+                cause -> lookedFor(dead, died -> new Session.Unsought(died, cause)));
+    }
+
+    private static Session.Command lookedFor(List<Session.Died> dead, Function<Session.Died, Session.Command> result) {
+        return new Session.LookedForKeepers(dead.stream().map(result).toList());
+    }
+
+    /** What follows is done one death at a time. */
+    ReplyEffect<SessionEvent, Books> looked(Books books, Session.LookedForKeepers looked) {
+        looking = false;
+        looked.results().forEach(scope.self()::tell);
+        lookForNext(books);
+        return scope.effects().noReply();
     }
 
     /** Looks again whether anybody keeps what dead ones held. To be called in each round, and when somebody dies. */
     void seekAgain(Books books) {
         for (Remains remains : books.ledger().remains()) {
-            seek(
-                    books,
-                    new Session.Died(remains.process(), scope.ports().clock().nanos()));
+            if (remains.reason() == Remains.Reason.LINGERING) {
+                seek(
+                        books,
+                        new Session.Died(
+                                remains.process(), scope.ports().clock().nanos()));
+            }
         }
     }
 
@@ -99,6 +133,8 @@ final class Lingering {
     /** To be called when the actor restarts, as after a failed write: it hears of the deaths again. */
     void restarting() {
         sought.clear();
+        next.clear();
+        looking = false;
         askAgain();
     }
 

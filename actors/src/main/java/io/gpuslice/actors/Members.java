@@ -27,13 +27,21 @@ final class Members {
     private final Rounds rounds;
     private final Relatives relatives;
     private final Lingering lingering;
+    private final Sharing sharing;
 
-    Members(SessionScope scope, Ending ending, Rounds rounds, Relatives relatives, Lingering lingering) {
+    Members(
+            SessionScope scope,
+            Ending ending,
+            Rounds rounds,
+            Relatives relatives,
+            Lingering lingering,
+            Sharing sharing) {
         this.scope = scope;
         this.ending = ending;
         this.rounds = rounds;
         this.relatives = relatives;
         this.lingering = lingering;
+        this.sharing = sharing;
     }
 
     ReplyEffect<SessionEvent, Books> hello(Books books, Session.Hello hello) {
@@ -91,6 +99,11 @@ final class Members {
     }
 
     ReplyEffect<SessionEvent, Books> prepared(Books books, Session.Prepared prepared) {
+        boolean isOther = sameProgram(books, prepared.hello()).isEmpty();
+        if (isOther && sharing.handsOver(books, prepared.hello().peer().process(), prepared)) {
+            // What the former program of the process shared.
+            return scope.effects().noReply();
+        }
         scope.freshPages().taken(prepared.page());
         MemberPage earlier = pageOf(books, prepared.hello());
         if (earlier != null) {
@@ -128,6 +141,7 @@ final class Members {
                                     () -> scope.pages().put(process, page));
                             scope.pages().write(welcomed.change().writes());
                             scope.chronicle().recorded(books, events);
+                            sharing.left(books, scope.mine(after));
                             scope.chronicle().joined(hello, command.orElse("again"));
                             scope.watch(process);
                             rounds.begin(scope.mine(after));
@@ -164,7 +178,11 @@ final class Members {
 
     /** Old news where the new program has said HELLO meanwhile. */
     ReplyEffect<SessionEvent, Books> execed(Books books, Session.Execed gone) {
-        return leave(books, gone.process(), Decisions.execed(books.ledger(), gone.process(), gone.image()), () -> {});
+        Change change = Decisions.execed(books.ledger(), gone.process(), gone.image());
+        if (!change.events().isEmpty() && sharing.handsOver(books, gone.process(), gone)) {
+            return scope.effects().noReply();
+        }
+        return leave(books, gone.process(), change, () -> {});
     }
 
     ReplyEffect<SessionEvent, Books> died(Books books, Session.Died died) {
@@ -176,13 +194,18 @@ final class Members {
             return scope.effects().noReply();
         }
         lingering.seekAgain(books);
-        return reclaim(books, died, Decisions.died(books.ledger(), process));
+        return sharing.handsOver(books, process, died)
+                ? scope.effects().noReply()
+                : reclaim(books, died, Decisions.died(books.ledger(), process));
     }
 
     /** Others may keep what a dead process held: then only its credit is returned now, and the rest when they are gone. */
     ReplyEffect<SessionEvent, Books> sought(Books books, Session.Sought sought) {
         ProcessId process = sought.died().process();
         sought.keepers().forEach(scope::keepAliveBy);
+        if (sought.keepers().isEmpty() && sharing.handsOver(books, process, sought)) {
+            return scope.effects().noReply();
+        }
         if (sought.keepers().isEmpty()) {
             Change died = Decisions.died(books.ledger(), process);
             Change change = died.events().isEmpty() ? Decisions.lingered(books.ledger(), process) : died;
@@ -220,6 +243,7 @@ final class Members {
                         scope.pages().remove(process);
                     }
                     scope.pages().write(change.writes());
+                    sharing.left(books, after);
                     lingering.over(process);
                     ending.consider(after);
                 })
@@ -240,7 +264,9 @@ final class Members {
     }
 
     private Departed departed(Books books, ProcessId process) {
-        long held = Views.held(Status.of(books.ledger(), scope.pages()), process);
+        // What one held whose page is lost, nobody knows: its charge is no answer, most of it may have been credit.
+        boolean isLost = scope.pages().of(process) == null;
+        long held = isLost ? 0 : Views.held(Status.of(books.ledger(), scope.pages()), process);
         return new Departed(process, held, scope.pages().counters(process));
     }
 }

@@ -15,6 +15,7 @@ import org.apache.pekko.actor.typed.ActorRef;
  * @param blocking runs what may block, away from the event loop
  * @param pidWatcher tells of deaths
  * @param census tells who belongs to a session besides its members
+ * @param shares brings processes together that share memory
  * @param telemetry hears of everything that is decided
  */
 public record Ports(
@@ -25,4 +26,5 @@ public record Ports(
         Executor blocking,
         ActorRef<PidWatcher.Command> pidWatcher,
         ActorRef<Census.Command> census,
+        ActorRef<Shares.Command> shares,
         Telemetry telemetry) {}

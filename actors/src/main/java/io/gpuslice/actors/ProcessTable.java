@@ -49,8 +49,13 @@ public interface ProcessTable {
     /** Whether the process has a device open; false where that cannot be seen, because it is another user's. */
     boolean holdsDevice(ProcessId process);
 
-    /** The process as one that the limit does not reach; none where it does, or that cannot be seen. */
-    Optional<Unenforced> unenforced(ProcessId process);
+    /**
+     * The process, which is no member, as one that the limit does not reach; none where it does. One with the interposer
+     * in its memory joins at its first allocation: until then it holds nothing that would count.
+     *
+     * @param listed the driver lists it on a device. Without that, one that cannot be seen is left in peace
+     */
+    Optional<Unenforced> unenforced(ProcessId process, boolean listed);
 
     /**
      * Asks the process to end, or makes it. A process that is gone already is no error.

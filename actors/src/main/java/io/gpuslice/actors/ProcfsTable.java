@@ -128,15 +128,17 @@ public final class ProcfsTable implements ProcessTable {
     }
 
     @Override
-    public Optional<Unenforced> unenforced(ProcessId process) {
+    public Optional<Unenforced> unenforced(ProcessId process, boolean listed) {
         try (Pidfd pidfd = processes.open(process).orElse(null)) {
             return pidfd == null
                     ? Optional.empty()
-                    : driver.pastTheLimit(process.pid())
+                    : driver.pastTheLimit(process.pid(), listed)
                             .map(why -> new Unenforced(process.pid(), command(process), why));
         } catch (IOException e) {
             LOG.debug("what {} has mapped cannot be seen: {}", process, e.getMessage());
-            return Optional.empty();
+            return listed
+                    ? Optional.of(new Unenforced(process.pid(), command(process), DriverUse.UNKNOWN_WAY))
+                    : Optional.empty();
         }
     }
 

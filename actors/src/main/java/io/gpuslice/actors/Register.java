@@ -31,7 +31,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
     static final int KEPT_TOKENS = 4096;
 
     /** Before the first event. */
-    static final Register BLANK = new Register(Optional.empty(), Map.of(), List.of());
+    public static final Register BLANK = new Register(Optional.empty(), Map.of(), List.of());
 
     /**
      * One session.
@@ -130,7 +130,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
      *
      * @throws IllegalStateException if it cannot have happened to this list
      */
-    Register apply(SessionsEvent event) {
+    public Register apply(SessionsEvent event) {
         if (state.isPresent() == event instanceof SessionsEvent.Founded) {
             throw impossible(event);
         }

@@ -3,6 +3,7 @@ package io.gpuslice.actors;
 
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.SessionState;
 import io.gpuslice.domain.Status;
 import io.gpuslice.domain.Status.PageHealth;
 import java.time.Duration;
@@ -39,12 +40,12 @@ final class Rounds {
         this.lastLook = scope.ports().clock().nanos() - PAUSE.toNanos();
     }
 
-    /** To be called whenever there may be somebody to look at: as long as there is, rounds are made. */
+    /**
+     * Rounds are made until the session has ended. Its token is out from its first moment: whoever has it may run a
+     * program that the limit does not reach, before or after any that it does.
+     */
     void begin(Books books) {
-        boolean isAnybodyThere = !books.ledger().members().isEmpty()
-                || !books.ledger().remains().isEmpty()
-                || !scope.vigil().isOver();
-        if (isAnybodyThere && !timers.isTimerActive(this)) {
+        if (books.ledger().state() != SessionState.CLOSED && !timers.isTimerActive(this)) {
             timers.startSingleTimer(
                     this, new Session.MakeRound(), scope.settings().roundEvery());
         }

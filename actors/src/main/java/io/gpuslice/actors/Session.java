@@ -10,7 +10,9 @@ import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
+import io.gpuslice.domain.ShareKey;
 import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -113,6 +115,17 @@ public final class Session {
         record Failed(int seq, ErrorCode code, String text) implements QueryReply {}
     }
 
+    /** A member says what it has to do with memory that processes share. */
+    public record Share(ProcessId process, ImageId image, List<Frame.Share> frames, ActorRef<ShareHeard> replyTo)
+            implements Command {
+        public Share {
+            frames = List.copyOf(frames);
+        }
+    }
+
+    /** The answer to {@link Share}: it is heard, and more can be said. */
+    public record ShareHeard() {}
+
     /** The socket of a member has ended: it has called exec, closed its descriptors, or is about to die. */
     public record Disconnected(ProcessId process, ImageId image) implements Command {}
 
@@ -156,6 +169,20 @@ public final class Session {
     record Sought(Died died, List<ProcessId> keepers) implements Command {}
 
     record Unsought(Died died, Throwable cause) implements Command {}
+
+    /** One look for several dead ones is over: a {@link Sought} or {@link Unsought} for each. */
+    record LookedForKeepers(List<Command> results) implements Command {}
+
+    /** A member, which uses that memory, is to count for it. The answer is {@link Shares.Taken}. */
+    record TakeOver(Shares.Party who, ShareKey key, Shares.Block block, ActorRef<Shares.Command> replyTo)
+            implements Command {}
+
+    /** The memory of these names, which the process let go of, counts for others now, if anybody uses it. */
+    record HandedOver(ProcessId process, Set<ShareKey> keys) implements Command {
+        HandedOver {
+            keys = Set.copyOf(keys);
+        }
+    }
 
     record Surveyed(Census.Found found) implements Command {}
 

@@ -56,6 +56,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private final Relatives relatives;
     private final Lingering lingering;
     private final Rounds rounds;
+    private final Sharing sharing;
     private final Backlog<Session.Command> backlog;
 
     /** False from the start until every page that can be found is mapped: nothing is decided before. */
@@ -88,7 +89,8 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         this.relatives = new Relatives(scope);
         this.lingering = new Lingering(scope, relatives, timers);
         this.rounds = new Rounds(scope, timers, relatives, lingering);
-        this.members = new Members(scope, ending, rounds, relatives, lingering);
+        this.sharing = new Sharing(scope);
+        this.members = new Members(scope, ending, rounds, relatives, lingering, sharing);
         this.backlog = backlog;
     }
 
@@ -154,6 +156,10 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             case Session.Died died -> members.died(books, died);
             case Session.Sought sought -> members.sought(books, sought);
             case Session.Unsought failed -> lingering.unsought(failed);
+            case Session.LookedForKeepers looked -> lingering.looked(books, looked);
+            case Session.Share said -> sharing.share(books, said);
+            case Session.TakeOver request -> sharing.takeOver(books, request);
+            case Session.HandedOver done -> sharing.handedOver(books, done);
             case Session.Surveyed(Census.Found found) -> relatives.surveyed(books, found);
             case Session.Attached found -> attached(books, found);
             case Session.Follow follow -> follow(books, follow.terms());
@@ -307,12 +313,21 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         List<SessionEvent> events = new ArrayList<>();
         Books after = books;
         for (Member member : found.dead()) {
+            if (found.keepers().isEmpty() && Sharing.paysFor(books, member.process())) {
+                // It leaves when that is handed over, for which the other sessions must be there: watched, it dies
+                // again.
+                continue;
+            }
             Change change = found.keepers().isEmpty()
                     ? Decisions.died(after.ledger(), member.process())
                     : Decisions.lingers(after.ledger(), member.process(), scope.pages());
             after = without(after, change, events);
         }
         for (Member member : found.execed()) {
+            if (Sharing.paysFor(books, member.process())) {
+                scope.self().tell(new Session.Execed(member.process(), member.image()));
+                continue;
+            }
             after = without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events);
         }
         events.addAll(SessionScope.booked(reconciled(after)));
@@ -325,6 +340,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                     now.ledger().members().forEach(member -> scope.watch(member.process()));
                     scope.terms().leader().ifPresent(scope::keepAliveBy);
                     found.keepers().forEach(scope::keepAliveBy);
+                    sharing.announce(now);
                     scope.report(new Sessions.Restored(scope.terms().id()));
                     ending.consider(now);
                     rounds.begin(now);
@@ -374,6 +390,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private void restarting() {
         attached = false;
         lingering.restarting();
+        sharing.restarting();
         scope.restarting();
     }
 

@@ -33,6 +33,8 @@ final class SessionChronicle {
 
     private static final int KEPT = 16;
     private static final int UNKNOWN_UID = -1;
+    /** Says of memory that it was another process's first. */
+    private static final String IMPORTED = "IMPORTED";
 
     private final Telemetry telemetry;
     private final Clock clock;
@@ -251,6 +253,32 @@ final class SessionChronicle {
                         result == Result.OK ? bytes : 0,
                         error,
                         "LINGERED"));
+    }
+
+    /** The process counts from now on for memory whose exporter has let go of it. */
+    void tookOver(Books books, ProcessId process, Stake stake) {
+        say(
+                Operation.GRANT,
+                Result.OK,
+                books,
+                process,
+                Optional.of(stake.device()),
+                stake.bytes(),
+                Optional.empty(),
+                IMPORTED);
+    }
+
+    /** The process does not count for such memory any longer: it has closed it, or is gone. */
+    void letGo(Books books, ProcessId process, Stake stake) {
+        say(
+                stake.ended() ? Operation.FREE : Operation.RECLAIM,
+                Result.OK,
+                books,
+                process,
+                Optional.of(stake.device()),
+                stake.bytes(),
+                Optional.empty(),
+                IMPORTED);
     }
 
     /** A process was found that the limit does not reach. */

@@ -53,6 +53,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
     private final ActorContext<Sessions.Command> context;
     private final Sessions.Settings settings;
     private final ActorRef<Sessions.Start> start;
+    private final ActorRef<Shares.Command> shares;
     private final Lasting lasting;
     private final Selection selection;
     private final Children children;
@@ -79,7 +80,16 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
                         Backlog<Sessions.Command> backlog = new Backlog<>(
                                 Sessions.Command.class, request -> chronicle.heard(Register.BLANK, request));
                         SessionsActor sessions = new SessionsActor(
-                                context, settings, start, lasting, children, opening, journaling, chronicle, backlog);
+                                context,
+                                settings,
+                                start,
+                                ports.shares(),
+                                lasting,
+                                children,
+                                opening,
+                                journaling,
+                                chronicle,
+                                backlog);
                         return failures.around(Behaviors.intercept(() -> backlog, sessions));
                     })))
                     .onFailure(Exception.class, Journal.backoff().withStopChildren(false));
@@ -90,6 +100,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
             ActorContext<Sessions.Command> context,
             Sessions.Settings settings,
             ActorRef<Sessions.Start> start,
+            ActorRef<Shares.Command> shares,
             Lasting lasting,
             Children children,
             Opening opening,
@@ -100,6 +111,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
         this.context = context;
         this.settings = settings;
         this.start = start;
+        this.shares = shares;
         this.lasting = lasting;
         this.selection = lasting.selection;
         this.children = children;
@@ -238,6 +250,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
     private void startIfAllAreThere() {
         if (!lasting.started && lasting.awaited.isEmpty()) {
             lasting.started = true;
+            shares.tell(new Shares.Ready());
             start.tell(new Sessions.Start.Ready(children.count()));
         }
     }

@@ -118,7 +118,8 @@ public final class Supervisor {
                 random,
                 blocking,
                 pidWatcher,
-                context.spawn(steady(Census.create(table, blocking, CENSUS_EVERY)), "census"),
+                context.spawn(steady(Census.create(table, Devices.users(), blocking, CENSUS_EVERY)), "census"),
+                context.spawn(steady(Shares.create()), "shares"),
                 telemetry);
         int snapshotEvery = settings.journal().snapshotEvery();
         Session.Settings each = new Session.Settings(

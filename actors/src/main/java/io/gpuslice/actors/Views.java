@@ -78,9 +78,16 @@ final class Views {
         for (Remains left : books.ledger().remains()) {
             left.held()
                     .forEach((device, bytes) ->
-                            remainders.add(new Remainder(left.process(), device, bytes, Remainder.Reason.LINGERING)));
+                            remainders.add(new Remainder(left.process(), device, bytes, reason(left.reason()))));
         }
         return List.copyOf(remainders);
+    }
+
+    private static Remainder.Reason reason(Remains.Reason reason) {
+        return switch (reason) {
+            case LINGERING -> Remainder.Reason.LINGERING;
+            case IMPORTED -> Remainder.Reason.IMPORTED;
+        };
     }
 
     private static PageHealth settled(Status.MemberUse use, Status again) {

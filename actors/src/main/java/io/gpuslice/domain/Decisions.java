@@ -33,7 +33,8 @@ public final class Decisions {
 
     /**
      * May this process hold that many bytes more? Its own idle credit serves first, then what is free of the
-     * limit, then everybody's idle credit, which is collected only where it suffices.
+     * limit, then everybody's idle credit, which is collected only where it suffices. It may be granted more than it
+     * asked for ({@link GrantPolicy}), unless its page makes no sense: nobody could collect that from it.
      *
      * @param device index into the process's devices
      * @param bytes 1 … 2^63−1
@@ -55,18 +56,19 @@ public final class Decisions {
             return denied(ledger, id, Change.NONE, ErrorCode.INTERNAL, bytes, Used.sum(ledger, id, pages));
         }
         long charge = member.charges().get(device);
-        long credit = charge - Used.read(page, device, charge);
-        long missing = bytes > credit ? bytes - credit : 0;
-        long free = ledger.free(id);
-        if (missing <= free) {
-            long raised = charge + GrantPolicy.raise(missing, free);
-            return granted(ledger, process, device, raised);
+        long claimed = page.used(device);
+        boolean makesSense = !Used.exceeds(claimed, charge);
+        long credit = makesSense ? charge - claimed : 0;
+        long missing = Math.max(0, bytes - credit);
+        if (missing <= ledger.free(id)) {
+            long raise = makesSense ? GrantPolicy.raise(ledger, id, missing) : missing;
+            return granted(ledger, process, device, charge + raise);
         }
         long used = Used.sum(ledger, id, pages);
         if (bytes > ledger.limits().on(id) - used) {
             return denied(ledger, id, Change.NONE, ErrorCode.QUOTA_EXCEEDED, bytes, used);
         }
-        return chargeCollected(ledger, process, id, bytes, Collect.from(ledger, id, pages));
+        return chargeCollected(ledger, process, id, bytes, Collect.from(ledger, id, pages), makesSense);
     }
 
     /**
@@ -121,9 +123,13 @@ public final class Decisions {
         return makesSense ? Optional.empty() : Optional.of(ErrorCode.BAD_REQUEST);
     }
 
-    /** After a collect a charge is what its process holds, so everything else is free. */
+    /**
+     * After a collect a charge is what its process holds, so everything else is free.
+     *
+     * @param ahead whether more may be granted than was asked
+     */
     private static Decision chargeCollected(
-            Ledger ledger, ProcessId process, DeviceId id, long bytes, List<Charged> collected) {
+            Ledger ledger, ProcessId process, DeviceId id, long bytes, List<Charged> collected, boolean ahead) {
         List<LedgerEvent> events = new ArrayList<>(collected);
         Ledger after = ledger.apply(events);
         if (bytes > after.free(id)) {
@@ -136,7 +142,8 @@ public final class Decisions {
                     bytes,
                     after.charged(id));
         }
-        long charge = after.member(process).orElseThrow().charge(id) + GrantPolicy.raise(bytes, after.free(id));
+        long raise = ahead ? GrantPolicy.raise(after, id, bytes) : bytes;
+        long charge = after.member(process).orElseThrow().charge(id) + raise;
         events.add(new Charged(process, id, charge));
         return new Granted(settle(ledger, events, List.of(id)), charge);
     }
@@ -292,7 +299,7 @@ public final class Decisions {
     }
 
     /** The events, with the writes for the devices they touched and for those whose gate they set or lift. */
-    private static Change settle(Ledger before, List<? extends LedgerEvent> events, Collection<DeviceId> touched) {
+    static Change settle(Ledger before, List<? extends LedgerEvent> events, Collection<DeviceId> touched) {
         Ledger after = before.apply(events);
         List<PageWrite> writes = new ArrayList<>();
         for (DeviceId device : after.devices()) {

@@ -5,6 +5,7 @@ import io.gpuslice.domain.LedgerEvent.Charged;
 import io.gpuslice.domain.LedgerEvent.Closed;
 import io.gpuslice.domain.LedgerEvent.Expired;
 import io.gpuslice.domain.LedgerEvent.Held;
+import io.gpuslice.domain.LedgerEvent.Imported;
 import io.gpuslice.domain.LedgerEvent.Joined;
 import io.gpuslice.domain.LedgerEvent.Left;
 import io.gpuslice.domain.LedgerEvent.LimitChanged;
@@ -12,8 +13,10 @@ import io.gpuslice.domain.LedgerEvent.Lingered;
 import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.LedgerEvent.Renewed;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -23,7 +26,7 @@ import java.util.Set;
  *
  * @param strict every single allocation is asked for
  * @param members in the order in which they joined
- * @param remains what dead members leave behind, in the order in which they died
+ * @param remains what counts beside the pages, in the order in which it came to that
  */
 public record Ledger(Limits limits, boolean strict, SessionState state, List<Member> members, List<Remains> remains) {
     public Ledger {
@@ -48,10 +51,23 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
 
     /** What the process left behind when it died, if that still counts. */
     public Optional<Remains> remains(ProcessId process) {
-        return remains.stream().filter(left -> left.process().equals(process)).findFirst();
+        return remains(process, Remains.Reason.LINGERING);
     }
 
-    /** Every device that a member sees, a dead one left something on, or a limit names. */
+    private Optional<Remains> remains(ProcessId process, Remains.Reason reason) {
+        return remains.stream()
+                .filter(left -> left.process().equals(process) && left.reason() == reason)
+                .findFirst();
+    }
+
+    /** Bytes on this device that the process uses and that another one paid for once. */
+    public long imported(ProcessId process, DeviceId device) {
+        return remains(process, Remains.Reason.IMPORTED)
+                .map(left -> left.on(device))
+                .orElse(0L);
+    }
+
+    /** Every device that a member sees, something remains on, or a limit names. */
     public Set<DeviceId> devices() {
         Set<DeviceId> devices = new LinkedHashSet<>();
         members.forEach(member -> devices.addAll(member.devices()));
@@ -60,18 +76,25 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         return devices;
     }
 
-    /** Bytes on this device that dead members left behind. */
+    /** Bytes on this device that count beside the pages. */
     public long remaining(DeviceId device) {
         return remains.stream().mapToLong(left -> left.on(device)).sum();
     }
 
-    /** Bytes charged on this device: all members together, and what the dead left behind. */
+    /** Bytes charged on this device: all members together, and what remains beside their pages. */
     public long charged(DeviceId device) {
         long sum = remaining(device);
         for (Member member : members) {
             sum += member.charge(device);
         }
         return sum;
+    }
+
+    /** How many members see this device. */
+    long sharers(DeviceId device) {
+        return members.stream()
+                .filter(member -> member.devices().contains(device))
+                .count();
     }
 
     /**
@@ -128,6 +151,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
             case Joined joined -> join(joined);
             case Charged charged -> charge(charged);
             case Held held -> hold(held);
+            case Imported imported -> imported(imported);
             case Left left -> leave(left);
             case Lingers lingers -> linger(lingers);
             case Lingered lingered -> forget(lingered);
@@ -188,7 +212,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!member.image().equals(event.image()) || !member.charged().equals(event.returned())) {
             throw impossible(event);
         }
-        return without(member);
+        return without(member).withRemains(othersThan(event.process()));
     }
 
     private Ledger linger(Lingers event) {
@@ -199,7 +223,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
             throw impossible(event);
         }
         List<Remains> more = new ArrayList<>(remains);
-        more.add(new Remains(event.process(), event.held()));
+        more.add(new Remains(event.process(), event.held(), Remains.Reason.LINGERING));
         return without(member).withRemains(more);
     }
 
@@ -208,7 +232,32 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!left.held().equals(event.returned())) {
             throw impossible(event);
         }
-        return withRemains(remains.stream().filter(other -> !other.equals(left)).toList());
+        return withRemains(othersThan(event.process()));
+    }
+
+    /** Absolute, as {@link #charge}: the one that lets go of the last byte leaves no trace. */
+    private Ledger imported(Imported event) {
+        ProcessId process = event.process();
+        boolean isKnown = member(process).isPresent()
+                || remains.stream().anyMatch(left -> left.process().equals(process));
+        if (!isKnown || event.bytes() < 0) {
+            throw impossible(event);
+        }
+        Optional<Remains> former = remains(process, Remains.Reason.IMPORTED);
+        Map<DeviceId, Long> held = new LinkedHashMap<>(former.map(Remains::held).orElse(Map.of()));
+        held.put(event.device(), event.bytes());
+        held.values().removeIf(bytes -> bytes == 0);
+        List<Remains> others = new ArrayList<>(remains);
+        former.ifPresent(others::remove);
+        if (!held.isEmpty()) {
+            others.add(new Remains(process, held, Remains.Reason.IMPORTED));
+        }
+        return withRemains(others);
+    }
+
+    /** What remains without this process: whoever is gone uses nothing of others either. */
+    private List<Remains> othersThan(ProcessId process) {
+        return remains.stream().filter(left -> !left.process().equals(process)).toList();
     }
 
     private Ledger without(Member member) {

@@ -56,6 +56,13 @@ public sealed interface LedgerEvent {
     }
 
     /**
+     * A process uses memory that another one paid for until now, or uses less of such memory than it did.
+     *
+     * @param bytes of it that it counts for from now on, whatever the limit and the session's state; 0: none
+     */
+    record Imported(ProcessId process, DeviceId device, long bytes) implements LedgerEvent {}
+
+    /**
      * A member is gone, and its memory with it.
      *
      * @param returned its whole charge on every device where it had any

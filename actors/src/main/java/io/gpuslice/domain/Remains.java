@@ -4,12 +4,20 @@ package io.gpuslice.domain;
 import java.util.Map;
 
 /**
- * What a dead member held and others still keep from being freed. It counts as used until they are gone.
+ * Bytes of the limit that are in no page and yet not free: they count as used until nobody has them any longer.
  *
- * @param process the dead one
+ * @param process whom they count for
  * @param held bytes, more than 0, on each device where there are any
  */
-public record Remains(ProcessId process, Map<DeviceId, Long> held) {
+public record Remains(ProcessId process, Map<DeviceId, Long> held, Reason reason) {
+    /** Why they are still there. */
+    public enum Reason {
+        /** The process held them when it died, and others keep them from being freed. */
+        LINGERING,
+        /** The process uses memory of another one that has let go of it. */
+        IMPORTED
+    }
+
     /** @throws IllegalStateException if it is about nothing, or less than that */
     public Remains {
         held = Map.copyOf(held);

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a session holds: one reading of every page, so that its numbers agree with each other.
  *
- * @param devices every device that a member sees, a dead one left something on, or a limit names
+ * @param devices every device that a member sees, something remains on, or a limit names
  * @param members in the order in which they joined
  */
 public record Status(List<DeviceUse> devices, List<MemberUse> members) {

@@ -21,7 +21,7 @@ final class Used {
         return Long.compareUnsigned(used, charge) > 0;
     }
 
-    /** Bytes held on this device by all members together, and what the dead left behind. */
+    /** Bytes held on this device by all members together, and what counts beside their pages. */
     static long sum(Ledger ledger, DeviceId device, PageLookup pages) {
         long sum = ledger.remaining(device);
         for (Member member : ledger.members()) {

@@ -9,6 +9,7 @@ import io.gpuslice.domain.SessionId;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -24,7 +25,8 @@ class CensusTest {
     private final ActorTestKit kit = ActorTestKit.create(World.config());
     private final World.Table table = new World.Table();
     private final World.Blocking blocking = new World.Blocking();
-    private final ActorRef<Census.Command> census = kit.spawn(Census.create(table, blocking, PAUSE));
+    private final ActorRef<Census.Command> census = kit.spawn(Census.create(table, this::users, blocking, PAUSE));
+    private final AtomicInteger asked = new AtomicInteger();
     private final TestProbe<Census.Found> a = kit.createTestProbe();
     private final TestProbe<Census.Found> b = kit.createTestProbe();
 
@@ -63,6 +65,38 @@ class CensusTest {
         visit(A, process(1), a);
 
         a.expectMessage(new Census.Found(Set.of(process(1)), Map.of()));
+    }
+
+    @Test
+    void aProcessThatTheDriverListsButThatNeverJoinedIsPastTheLimit() {
+        ProcessId member = process(1);
+        ProcessId hidden = process(2);
+        table.parents.put(hidden, member);
+        table.users.addAll(Set.of(1, 2, 3));
+
+        visit(A, member, a);
+
+        a.expectMessage(new Census.Found(
+                Set.of(member, hidden),
+                Map.of(
+                        hidden,
+                        new Unenforced(
+                                2,
+                                "train --epochs 3",
+                                "the driver lists it on a device, but it never became a member"))));
+    }
+
+    @Test
+    void theDriverIsNotAskedWhereAllAreMembers() {
+        visit(A, process(1), a);
+
+        a.expectMessage(new Census.Found(Set.of(process(1)), Map.of()));
+        assertThat(asked).hasValue(0);
+    }
+
+    private Set<Integer> users() {
+        asked.incrementAndGet();
+        return Set.copyOf(table.users);
     }
 
     private void visit(SessionId session, ProcessId member, TestProbe<Census.Found> probe) {

@@ -118,12 +118,25 @@ class ProcfsTableTest {
         ProcessId limited = preloading(Map.of("LD_PRELOAD", ours + ":" + driver));
         ProcessId without = preloading(Map.of("LD_PRELOAD", ours.toString()));
 
-        assertThat(table.unenforced(stripped))
+        assertThat(table.unenforced(stripped, false))
                 .hasValueSatisfying(past -> assertThat(past)
                         .isEqualTo(new Unenforced(
                                 stripped.pid(), "sleep 60", "LD_PRELOAD was taken out of its environment")));
-        assertThat(table.unenforced(limited)).isEmpty();
-        assertThat(table.unenforced(without)).isEmpty();
+        assertThat(table.unenforced(limited, false)).isEmpty();
+        assertThat(table.unenforced(without, false)).isEmpty();
+    }
+
+    @Test
+    void aProcessThatTheDriverListsIsPastTheLimitUnlessItHasTheInterposer() throws Exception {
+        // The one joins at its first allocation; of the other, nothing tells how it came to the driver.
+        ProcessId limited =
+                preloading(Map.of("LD_PRELOAD", library("libgpuslice.so").toString()));
+        ProcessId hidden = preloading(Map.of());
+
+        assertThat(table.unenforced(limited, true)).isEmpty();
+        assertThat(table.unenforced(hidden, true))
+                .map(Unenforced::why)
+                .hasValue("the driver lists it on a device, but it never became a member");
     }
 
     @Test
@@ -132,7 +145,7 @@ class ProcfsTableTest {
         Path driver = library("libcuda.so.1");
         ProcessId process = preloading(Map.of("LD_PRELOAD", directory + "/gone/libgpuslice.so:" + driver));
 
-        assertThat(table.unenforced(process))
+        assertThat(table.unenforced(process, false))
                 .map(Unenforced::why)
                 .hasValue("its driver was loaded by dlmopen or past the preload");
     }

@@ -30,15 +30,19 @@ class SessionChronicleTest extends SessionFixture {
     @Test
     void aGrantIsSaidWithWhatTheChargeWasRaisedBy() {
         ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
-        ProcessId process = fill(session, World.image(1), 3 * MIB);
-        world.memory.last().used[0] = MIB;
+        ProcessId process = world.process();
+        TestPage page = join(session, process, World.image(1));
+        join(session, world.process(), World.image(2));
 
-        charge(session, process, World.image(1), 5 * MIB);
+        charge(session, process, World.image(1), 4 * MIB);
+        page.used[0] = 4 * MIB;
+        charge(session, process, World.image(1), 40 * MIB);
 
         assertThat(said(Operation.GRANT, Operation.COLLECT, Operation.DENY))
+                .as("asked for, and half of what was left then")
                 .containsExactly(
-                        "grant ok session a pid 100 uid 1000 device 0 " + 3 * MIB,
-                        "grant ok session a pid 100 uid 1000 device 0 " + 3 * MIB);
+                        "grant ok session a pid 100 uid 1000 device 0 " + (4 + 30) * MIB,
+                        "grant ok session a pid 100 uid 1000 device 0 " + (10 + 10) * MIB);
     }
 
     @Test
@@ -94,7 +98,7 @@ class SessionChronicleTest extends SessionFixture {
 
     @Test
     void creditThatIsTakenIsSaidOfEachMemberItIsTakenFrom() {
-        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ActorRef<Session.Command> session = open(strict(terms("a", 64 * MIB)));
         fill(session, World.image(1), 30 * MIB);
         world.memory.last().used[0] = 10 * MIB;
         fill(session, World.image(2), 30 * MIB);
@@ -122,7 +126,7 @@ class SessionChronicleTest extends SessionFixture {
 
         describe(session);
         assertThat(said(Operation.COLLECT))
-                .containsExactly("collect ok session a pid 100 uid 1000 device 0 " + 5 * MIB);
+                .containsExactly("collect ok session a pid 100 uid 1000 device 0 " + 61 * MIB);
     }
 
     @Test
@@ -135,12 +139,12 @@ class SessionChronicleTest extends SessionFixture {
 
         describe(session);
         assertThat(said(Operation.COLLECT))
-                .containsExactly("collect ok session a pid 100 uid 1000 device 0 " + 40 * MIB);
+                .containsExactly("collect ok session a pid 100 uid 1000 device 0 " + 44 * MIB);
     }
 
     @Test
     void whatTheJournalDoesNotTakeIsSaidToHaveFailedAndIsRemembered() {
-        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ActorRef<Session.Command> session = open(strict(terms("a", 64 * MIB)));
         ProcessId process = fill(session, World.image(1), MIB);
 
         journal.failNextPersisted(SLOT, new IOException("No space left on device"));
@@ -230,7 +234,7 @@ class SessionChronicleTest extends SessionFixture {
     }
 
     @Test
-    void whoDiedOrCalledExecWhileNoDaemonRanIsSaid() {
+    void whoDiedOrCalledExecWhileNoDaemonRanIsSaidButNotWhatItHeldForNobodyKnows() {
         ActorRef<Session.Command> before = open(keeping(terms("a", 64 * MIB)));
         ProcessId dead = fill(before, World.image(1), 6 * MIB);
         ProcessId other = fill(before, World.image(2), 7 * MIB);
@@ -242,8 +246,8 @@ class SessionChronicleTest extends SessionFixture {
 
         assertThat(said(Operation.RECLAIM))
                 .containsExactly(
-                        "reclaim ok session a pid 100 uid 1000 device 0 " + 6 * MIB + ": DIED",
-                        "reclaim ok session a pid 101 uid 1000 device 0 " + 7 * MIB + ": EXECED");
+                        "reclaim ok session a pid 100 uid 1000 device 0 0: DIED",
+                        "reclaim ok session a pid 101 uid 1000 device 0 0: EXECED");
     }
 
     @Test
@@ -255,7 +259,7 @@ class SessionChronicleTest extends SessionFixture {
         assertThat(describe(session).members())
                 .singleElement()
                 .extracting(MemberView::devices)
-                .isEqualTo(List.of(new DeviceUse(DEVICE, 64 * MIB, 5 * MIB, 6 * MIB)));
+                .isEqualTo(List.of(new DeviceUse(DEVICE, 64 * MIB, 5 * MIB, 64 * MIB)));
     }
 
     // ------------------------------------------------------------------- end

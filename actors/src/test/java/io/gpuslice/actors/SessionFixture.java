@@ -31,7 +31,7 @@ abstract class SessionFixture extends ActorFixture {
 
     static final String TOKEN = "the token";
     static final String SLOT = "session-0";
-    static final Duration GRACE = Duration.ofMillis(100);
+    static final Duration GRACE = Duration.ofMillis(250);
     static final Duration ROUND = Duration.ofMillis(20);
     static final Duration FOR_EVER = Duration.ofDays(1);
 
@@ -76,6 +76,23 @@ abstract class SessionFixture extends ActorFixture {
                 Instant.parse("2026-01-01T00:00:00Z"),
                 OptionalLong.empty(),
                 false);
+    }
+
+    /** The same in another slot of the journal: two sessions at a time need two. */
+    static Session.Terms inSlot(int slot, Session.Terms terms) {
+        return new Session.Terms(
+                terms.id(),
+                slot,
+                terms.name(),
+                terms.uid(),
+                terms.limit(),
+                terms.limits(),
+                terms.tokens(),
+                terms.flags(),
+                terms.leader(),
+                terms.created(),
+                terms.deadline(),
+                terms.expired());
     }
 
     static Session.Terms keeping(Session.Terms terms) {

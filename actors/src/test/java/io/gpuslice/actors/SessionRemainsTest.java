@@ -13,6 +13,7 @@ import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.domain.LedgerEvent;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
+import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.time.Duration;
 import java.util.List;
@@ -77,7 +78,7 @@ class SessionRemainsTest extends SessionFixture {
         assertThat(view.devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 30 * MIB, 30 * MIB));
         assertThat(said(Operation.RECLAIM)).isEmpty();
         assertThat(said(Operation.COLLECT))
-                .containsExactly("collect ok session a pid " + process.pid() + " uid 1000 device 0 " + 10 * MIB);
+                .containsExactly("collect ok session a pid " + process.pid() + " uid 1000 device 0 " + 34 * MIB);
 
         world.awaitWatched(child);
         world.table.holders.remove(child);
@@ -166,7 +167,7 @@ class SessionRemainsTest extends SessionFixture {
         ActorRef<Session.Command> again = open(TERMS);
 
         assertThat(describe(again).remainders())
-                .containsExactly(new Remainder(process, DEVICE, 40 * MIB, Remainder.Reason.LINGERING));
+                .containsExactly(new Remainder(process, DEVICE, 64 * MIB, Remainder.Reason.LINGERING));
     }
 
     @Test
@@ -181,7 +182,7 @@ class SessionRemainsTest extends SessionFixture {
         ActorRef<Session.Command> again = open(TERMS);
 
         assertThat(describe(again).remainders()).isEmpty();
-        assertThat(describe(again).devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 8 * MIB, 8 * MIB));
+        assertThat(describe(again).devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 8 * MIB, 16 * MIB));
     }
 
     @Test
@@ -193,7 +194,7 @@ class SessionRemainsTest extends SessionFixture {
         world.kill(process);
 
         await().until(() -> world.table.blindness.get() == 0);
-        assertThat(describe(session).devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 40 * MIB, 40 * MIB));
+        assertThat(describe(session).devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 40 * MIB, 64 * MIB));
         await().atMost(Duration.ofSeconds(5))
                 .until(() -> describe(session).members().isEmpty());
         assertThat(said(Operation.RECLAIM)).hasSize(1);
@@ -215,7 +216,7 @@ class SessionRemainsTest extends SessionFixture {
         reply.expectNoMessage(Duration.ZERO);
         world.blocking.release();
 
-        assertThat(reply.receiveMessage()).isEqualTo(new ChargeReply.Granted(1, 0, 40 * MIB));
+        assertThat(reply.receiveMessage()).isEqualTo(new ChargeReply.Granted(1, 0, 64 * MIB));
     }
 
     @Test
@@ -263,6 +264,27 @@ class SessionRemainsTest extends SessionFixture {
 
         world.kill(stray);
         await().until(() -> describe(session).unenforced().isEmpty());
+    }
+
+    @Test
+    void aSessionThatHasHadNobodyYetIsLookedAtFromTheMomentWhenItsTokenIsOutUntilItEnds() {
+        ActorRef<Session.Command> session =
+                openWithRounds(with(TERMS, Abi.FLAG_NO_LEADER, Optional.empty(), false), ROUND);
+        ProcessId stray = world.process();
+        world.table.environments.put(stray, new SessionId("a"));
+        Unenforced past = new Unenforced(stray.pid(), "./static", "its program is static");
+        world.table.unenforced.put(stray, past);
+
+        await().until(() -> describe(session).unenforced().equals(List.of(past)));
+
+        world.kill(stray);
+        TestProbe<Sessions.RemoveReply> removed = kit.createTestProbe();
+        session.tell(new Session.Remove(
+                new Sessions.Remove(new Caller(1, World.OWNER, false), "a", true, removed.getRef())));
+        sessions.expectMessageClass(Sessions.Ended.class);
+        int last = world.table.surveys.get() + 1;
+        sessions.expectMessageClass(Sessions.Ended.class);
+        assertThat(world.table.surveys).hasValueLessThanOrEqualTo(last);
     }
 
     @Test

@@ -39,9 +39,10 @@ class SessionTest extends SessionFixture {
         ProcessId process = world.process();
         TestPage page = join(session, process, World.image(1));
 
-        assertThat(charge(session, process, World.image(1), 3 * MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 3 * MIB));
-        assertThat(page.charge()).isEqualTo(3 * MIB);
-        assertThat(journaled()).last().isEqualTo(new Booked(new LedgerEvent.Charged(process, DEVICE, 3 * MIB)));
+        assertThat(charge(session, process, World.image(1), 3 * MIB))
+                .isEqualTo(new ChargeReply.Granted(1, 0, 64 * MIB));
+        assertThat(page.charge()).isEqualTo(64 * MIB);
+        assertThat(journaled()).last().isEqualTo(new Booked(new LedgerEvent.Charged(process, DEVICE, 64 * MIB)));
     }
 
     @Test
@@ -68,12 +69,12 @@ class SessionTest extends SessionFixture {
 
         assertThat(charge(session, busy, World.image(2), 50 * MIB)).isInstanceOf(ChargeReply.Granted.class);
         assertThat(idlePage.charge()).isEqualTo(10 * MIB);
-        assertThat(busyPage.charge()).isEqualTo(50 * MIB);
+        assertThat(busyPage.charge()).isEqualTo(52 * MIB);
     }
 
     @Test
     void aWriteThatFailsDeniesWithTheReasonAndChangesNothing() {
-        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ActorRef<Session.Command> session = open(strict(terms("a", 64 * MIB)));
         ProcessId process = world.process();
         TestPage page = join(session, process, World.image(1));
         charge(session, process, World.image(1), MIB);
@@ -113,7 +114,7 @@ class SessionTest extends SessionFixture {
 
         assertThat(status(session, process))
                 .isEqualTo(new QueryReply.Status(
-                        1, SessionState.ACTIVE, 0, -1, List.of(new DeviceUse(DEVICE, 64 * MIB, 5 * MIB, 8 * MIB))));
+                        1, SessionState.ACTIVE, 0, -1, List.of(new DeviceUse(DEVICE, 64 * MIB, 5 * MIB, 64 * MIB))));
     }
 
     // --------------------------------------------------------------- members
@@ -167,7 +168,7 @@ class SessionTest extends SessionFixture {
                 .isInstanceOfSatisfying(
                         HelloReply.Welcomed.class,
                         welcomed -> assertThat(welcomed.page()).isSameAs(page));
-        assertThat(page.charge()).isEqualTo(MIB);
+        assertThat(page.charge()).isEqualTo(64 * MIB);
         assertThat(world.memory.made).hasSize(1);
     }
 
@@ -320,13 +321,14 @@ class SessionTest extends SessionFixture {
         ActorRef<Session.Command> session = openWithRounds(terms("a", 64 * MIB), ROUND);
         ProcessId process = world.process();
         TestPage page = join(session, process, World.image(1));
+        join(session, world.process(), World.image(2));
         charge(session, process, World.image(1), 8 * MIB);
         assertThat(page.isGated()).isFalse();
 
         page.used[0] = 60 * MIB;
         await().until(page::isGated);
-        assertThat(page.charge()).isEqualTo(8 * MIB);
-        assertThat(charge(session, process, World.image(1), MIB)).isInstanceOf(ChargeReply.Granted.class);
+        assertThat(page.charge()).isEqualTo(36 * MIB);
+        assertThat(charge(session, process, World.image(1), MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 37 * MIB));
         assertThat(page.isGated()).isTrue();
 
         page.used[0] = MIB;
@@ -362,11 +364,11 @@ class SessionTest extends SessionFixture {
 
         ActorRef<Session.Command> restarted = open(terms("a", 64 * MIB));
 
-        assertThat(page.charge()).isEqualTo(8 * MIB);
+        assertThat(page.charge()).isEqualTo(64 * MIB);
         assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
             assertThat(member.process()).isEqualTo(process);
             assertThat(member.command()).isEqualTo("train --epochs 3");
-            assertThat(member.charge()).isEqualTo(8 * MIB);
+            assertThat(member.charge()).isEqualTo(64 * MIB);
         });
     }
 
@@ -416,14 +418,14 @@ class SessionTest extends SessionFixture {
 
         assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
             assertThat(member.page()).isEqualTo(MemberView.PageState.LOST);
-            assertThat(member.used()).isEqualTo(60 * MIB);
+            assertThat(member.used()).isEqualTo(64 * MIB);
         });
         join(restarted, process, World.image(1));
-        assertThat(world.memory.last().charge()).isEqualTo(60 * MIB);
+        assertThat(world.memory.last().charge()).isEqualTo(64 * MIB);
         assertThat(describe(restarted).members()).singleElement().satisfies(member -> {
             assertThat(member.page()).isEqualTo(MemberView.PageState.OK);
             // Until the program has carried its books over into the new page.
-            assertThat(member.used()).isEqualTo(60 * MIB);
+            assertThat(member.used()).isEqualTo(64 * MIB);
         });
 
         // That page may not have reached it when its socket ends again; the first one it still has.
@@ -431,7 +433,7 @@ class SessionTest extends SessionFixture {
         describe(restarted);
         assertThat(describe(restarted).members())
                 .singleElement()
-                .satisfies(member -> assertThat(member.charge()).isEqualTo(60 * MIB));
+                .satisfies(member -> assertThat(member.charge()).isEqualTo(64 * MIB));
     }
 
     @Test
@@ -452,7 +454,7 @@ class SessionTest extends SessionFixture {
 
     @Test
     void aSnapshotHoldsAllThatTheEventsSaid() {
-        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ActorRef<Session.Command> session = open(strict(terms("a", 64 * MIB)));
         ProcessId process = world.process();
         TestPage page = join(session, process, World.image(1));
         for (int i = 1; i <= 150; i++) {
@@ -462,7 +464,7 @@ class SessionTest extends SessionFixture {
         SessionView before = describe(session);
         kit.stop(session);
 
-        assertThat(describe(open(terms("a", 64 * MIB)))).isEqualTo(before);
+        assertThat(describe(open(strict(terms("a", 64 * MIB))))).isEqualTo(before);
     }
 
     @Test
@@ -511,7 +513,7 @@ class SessionTest extends SessionFixture {
         assertThat(page.charge()).isEqualTo(20 * MIB);
         page.used[0] = 5 * MIB;
 
-        assertThat(charge(session, process, World.image(1), MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 6 * MIB));
+        assertThat(charge(session, process, World.image(1), MIB)).isEqualTo(new ChargeReply.Granted(1, 0, 10 * MIB));
         assertThat(page.isGated()).isFalse();
     }
 
@@ -633,7 +635,7 @@ class SessionTest extends SessionFixture {
 
         TestPage page = join(session, daemon, World.image(1));
         assertThat(charge(session, daemon, World.image(1), MIB)).isInstanceOf(ChargeReply.Granted.class);
-        assertThat(page.charge()).isEqualTo(MIB);
+        assertThat(page.charge()).isEqualTo(64 * MIB);
         sessions.expectNoMessage(GRACE.multipliedBy(5));
         world.kill(daemon);
         sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));

@@ -66,6 +66,10 @@ final class World {
     final Table table = new Table();
     final Memory memory = new Memory();
     final ActorRef<Census.Command> census;
+    /** Of the daemon that lives now. Nothing is handed over until a test says that all sessions are there. */
+    ActorRef<Shares.Command> shares;
+
+    private final ActorTestKit kit;
     final TestClock clock = new TestClock();
     final Blocking blocking = new Blocking();
     final RecordingTelemetry telemetry = new RecordingTelemetry();
@@ -85,12 +89,19 @@ final class World {
             }
             return Behaviors.same();
         }));
-        census = kit.spawn(Census.create(table, blocking, Duration.ofMillis(1)));
+        census = kit.spawn(Census.create(table, () -> Set.copyOf(table.users), blocking, Duration.ofMillis(1)));
+        shares = kit.spawn(Shares.create());
+        this.kit = kit;
+    }
+
+    /** The next daemon's directory of shared memory, which knows nothing yet. */
+    void forgetShares() {
+        shares = kit.spawn(Shares.create());
     }
 
     /** What sessions see of this world. */
     Ports ports() {
-        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher, census, telemetry);
+        return new Ports(memory, table, clock, new Random(1), blocking, pidWatcher, census, shares, telemetry);
     }
 
     /** A process that lives. */
@@ -181,6 +192,8 @@ final class World {
         final Set<ProcessId> holders = ConcurrentHashMap.newKeySet();
         /** Whom the limit does not reach. */
         final Map<ProcessId, Unenforced> unenforced = new ConcurrentHashMap<>();
+        /** The pids that the driver lists. */
+        final Set<Integer> users = ConcurrentHashMap.newKeySet();
         /** How many looks for relatives fail. */
         final AtomicInteger blindness = new AtomicInteger();
 
@@ -249,8 +262,11 @@ final class World {
         }
 
         @Override
-        public Optional<Unenforced> unenforced(ProcessId process) {
-            return Optional.ofNullable(unenforced.get(process));
+        public Optional<Unenforced> unenforced(ProcessId process, boolean listed) {
+            return Optional.ofNullable(unenforced.get(process))
+                    .or(() -> listed
+                            ? Optional.of(new Unenforced(process.pid(), command(process), DriverUse.UNKNOWN_WAY))
+                            : Optional.empty());
         }
 
         @Override

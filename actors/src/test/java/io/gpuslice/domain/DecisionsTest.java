@@ -32,8 +32,9 @@ class DecisionsTest {
     private final Fixture session = new Fixture(10);
 
     @Test
-    void aChargeIsRaisedByExactlyWhatIsMissing() {
+    void aChargeIsRaisedByWhatIsMissing() {
         session.member(ANN, 3).used[0] = 1;
+        session.member(BOB, 5);
 
         Decision decision = session.charge(ANN, 4);
 

@@ -127,7 +127,12 @@ final class Daemon {
                     s.set(CHARGE + turn, s.get(READ));
                     keep(s, turn, s.get(READ));
                 });
-            case WRITE_JOURNAL -> branch.sure(state, Step.JOURNAL, -1, this::journal);
+            case WRITE_JOURNAL -> {
+                for (int ahead = 0; ahead <= spare(state); ahead++) {
+                    int more = ahead;
+                    branch.sure(state, Step.JOURNAL, -1, s -> journal(s, more));
+                }
+            }
             case WRITE_OWN_PAGE ->
                 branch.sure(state, Step.RAISE_CHARGE, turn, s -> {
                     write(s, State.processOf(s.get(SUBJECT)));
@@ -182,7 +187,9 @@ final class Daemon {
     /** Would it fit if all credit were collected? If not, nobody is disturbed. */
     private void addUp(State s) {
         int turn = s.get(TURN);
-        s.set(SUM, s.get(SUM) + believed(s, turn));
+        s.set(
+                SUM,
+                s.get(SUM) + (mutation == Mutation.CREDIT_COUNTS_AS_USED ? s.get(JOURNAL + turn) : believed(s, turn)));
         if (turn + 1 < PROCESSES) {
             s.set(TURN, turn + 1);
             return;
@@ -248,7 +255,17 @@ final class Daemon {
         }
     }
 
-    private void journal(State s) {
+    /** How much a grant may be ahead of what was asked: any part of what is free, so that every policy is tried. */
+    private int spare(State s) {
+        boolean asked = s.get(JOB) == CHARGE_REQUEST && s.get(VERDICT) == GRANT && !guests.holds(s, s.get(SUBJECT));
+        return asked ? Math.max(0, scenario.limit(s) - s.sum(mutation == Mutation.AHEAD_OF_USED ? USED : KEPT)) : 0;
+    }
+
+    private void journal(State s, int ahead) {
+        if (ahead > 0 && mutation != Mutation.AHEAD_UNJOURNALED) {
+            int asker = State.processOf(s.get(SUBJECT));
+            s.set(KEPT + asker, s.get(KEPT + asker) + ahead);
+        }
         int before = s.sum(JOURNAL);
         boolean own = s.get(JOB) == CHARGE_REQUEST && onlyTheAskerChanges(s);
         for (int p = 0; p < PROCESSES; p++) {
@@ -298,7 +315,9 @@ final class Daemon {
 
     private void write(State s, int p) {
         boolean early = mutation == Mutation.RAISE_BEFORE_JOURNAL;
-        s.set(CHARGE + p, early ? s.get(KEPT + p) : s.get(JOURNAL + p));
+        boolean unjournaled = mutation == Mutation.AHEAD_UNJOURNALED && p == State.processOf(s.get(SUBJECT));
+        int more = unjournaled ? spare(s) : 0;
+        s.set(CHARGE + p, early ? s.get(KEPT + p) : s.get(JOURNAL + p) + more);
         s.set(GATE + p, gated(s) ? 1 : 0);
     }
 

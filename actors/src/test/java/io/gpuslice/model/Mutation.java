@@ -31,6 +31,12 @@ enum Mutation {
     RECLAIM_BEFORE_DEATH,
     /** After a restart the pages are not written. */
     NO_REOPEN,
+    /** What is granted ahead is taken from limit − Σ used: credit is handed out twice. */
+    AHEAD_OF_USED,
+    /** What is granted ahead is in the page only, not in the journal. */
+    AHEAD_UNJOURNALED,
+    /** The idle credit that others were granted ahead counts as used when a request is refused. */
+    CREDIT_COUNTS_AS_USED,
     /** A request is refused without looking at anybody's credit. */
     DENY_WITHOUT_COLLECT,
     /** A denial is decided but never sent. */

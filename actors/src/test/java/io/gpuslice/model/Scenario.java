@@ -45,6 +45,8 @@ record Scenario(
             new Scenario("shrink", 2, 1, 1, 0, 0, false, true, List.of(cycle, once, whole)),
             new Scenario("held", 2, 1, 1, 1, 0, false, false, List.of(cycle, once, List.of(HOLD, FREE))),
             new Scenario("held, expiry", 2, 1, 1, 0, 0, true, false, List.of(cycle, List.of(HOLD), whole)),
+            new Scenario(
+                    "ping-pong", 3, 1, 1, 0, 0, false, false, List.of(List.of(3, FREE, 3), once, List.of(3, FREE))),
         };
     }
 
@@ -69,6 +71,9 @@ record Scenario(
                     RAISE_BEFORE_JOURNAL,
                     JOURNAL_BEFORE_LOWER,
                     LOWER_USED_BEFORE_DRIVER_FREE,
+                    AHEAD_OF_USED,
+                    AHEAD_UNJOURNALED,
+                    CREDIT_COUNTS_AS_USED,
                     DENY_WITHOUT_COLLECT,
                     NO_ANSWER -> quick[0];
             case RECLAIM_BEFORE_DEATH -> quick[1];

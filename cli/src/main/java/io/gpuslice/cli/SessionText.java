@@ -22,6 +22,7 @@ final class SessionText {
 
     private static final String ABOUT_REMAINDERS = """
             Lingering memory was a dead process's: it counts until whoever else of the session has that device open has ended.
+            Imported memory was exported by a process that is gone or has freed it: it counts for one that still uses it.
             """;
 
     private static final String ABOUT_UNENFORCED = """

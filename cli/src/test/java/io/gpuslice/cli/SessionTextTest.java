@@ -44,6 +44,16 @@ class SessionTextTest {
     }
 
     @Test
+    void aProgramsNameCannotTellTheTerminalWhatToDo() throws Exception {
+        Json session = Json.parse(SESSION.replace("python train.py", "python \\u001b]0;mine\\u0007\\nID"));
+
+        assertThat(SessionText.table(List.of(session)).toString()).contains("python ?]0;mine??ID");
+        assertThat(SessionText.sections(session))
+                .contains("python ?]0;mine??ID")
+                .doesNotContain("\033", "\007");
+    }
+
+    @Test
     void noSessionIsAnEmptyTable() {
         assertThat(SessionText.table(List.of()).toString())
                 .isEqualTo("ID  NAME  STATE  LIMIT  USED  CREDIT  PROCS  TTL  COMMAND\n");
@@ -129,12 +139,12 @@ class SessionTextTest {
         Json session = Json.parse("""
                 {"id":"ff","devices":[{"uuid":"GPU-aa","index":0}],
                  "remainders":[{"pid":42,"device":"GPU-aa","bytes":1048576,"reason":"LINGERING"},
-                  {"pid":43,"device":"GPU-bb","bytes":4096,"reason":"LINGERING"}]}""");
+                  {"pid":43,"device":"GPU-bb","bytes":4096,"reason":"IMPORTED"}]}""");
         assertThat(SessionText.sections(session)).contains("""
 
                         ALSO USED  PID  DEVICE     USED
                         lingering   42  0       1.0 MiB
-                        lingering   43  GPU-bb  4.0 KiB
+                        imported    43  GPU-bb  4.0 KiB
                         Lingering memory was a dead process's: it counts until whoever else""");
     }
 

@@ -81,7 +81,7 @@ class ApiTest {
             List.of(new Refusal(NOON.plusSeconds(9), PROCESS, KNOWN, ErrorCode.QUOTA_EXCEEDED, 100, 5, 8L << 30)),
             List.of(
                     new Remainder(new ProcessId("boot", 66, 1), KNOWN, 2, Remainder.Reason.LINGERING),
-                    new Remainder(new ProcessId("boot", 67, 1), STRANGE, 1, Remainder.Reason.LINGERING)),
+                    new Remainder(new ProcessId("boot", 67, 1), STRANGE, 1, Remainder.Reason.IMPORTED)),
             List.of(new Unenforced(88, "/opt/tool", "its program is static")));
 
     private final ActorTestKit kit = ActorTestKit.create();
@@ -226,7 +226,7 @@ class ApiTest {
                   "device":"GPU-00000000-0000-0000-0000-000000000001","error_code":"QUOTA_EXCEEDED",
                   "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}],
                  "remainders":[{"pid":66,"device":"GPU-00000000-0000-0000-0000-000000000001","bytes":2,"reason":"LINGERING"},
-                  {"pid":67,"device":"GPU-00000000-0000-0009-0000-000000000009","bytes":1,"reason":"LINGERING"}],
+                  {"pid":67,"device":"GPU-00000000-0000-0009-0000-000000000009","bytes":1,"reason":"IMPORTED"}],
                  "unenforced":[{"pid":88,"command":"/opt/tool","why":"its program is static"}]}"""));
     }
 

@@ -15,11 +15,23 @@ import java.util.function.Predicate;
 /** The daemon's audit log, read as any other reader would: a line is JSON. */
 record Audit(Path file) {
     List<JsonNode> lines() {
+        return parsed("");
+    }
+
+    List<JsonNode> of(String session) {
+        return parsed(session).stream()
+                .filter(line -> line.path("session_id").asText().equals(session))
+                .toList();
+    }
+
+    /** Of the lines with these words in them, because a busy daemon's are many. */
+    private List<JsonNode> parsed(String words) {
         try {
             String text = Files.exists(file) ? Files.readString(file) : "";
             // What stands behind the last line's end is being written.
             return text.substring(0, text.lastIndexOf('\n') + 1)
                     .lines()
+                    .filter(line -> line.contains(words))
                     .map(Rig::json)
                     .toList();
         } catch (IOException e) {
@@ -27,10 +39,10 @@ record Audit(Path file) {
         }
     }
 
-    List<JsonNode> of(String session) {
-        return lines().stream()
-                .filter(line -> line.path("session_id").asText().equals(session))
-                .toList();
+    /** The first line about a session that is so, when it is there. */
+    JsonNode await(String session, Predicate<JsonNode> so) {
+        Rig.eventually(() -> of(session).stream().anyMatch(so));
+        return of(session).stream().filter(so).findFirst().orElseThrow();
     }
 
     /** The first line that is so, when it is there. */

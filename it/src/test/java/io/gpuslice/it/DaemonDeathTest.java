@@ -24,9 +24,10 @@ class DaemonDeathTest {
         long seed = System.nanoTime();
         Random random = new Random(seed);
         Guest daemon = rig.daemon();
-        String session = rig.create("64MB");
+        Rig.Opened opened = rig.open("64MB");
+        String session = opened.id();
         List<Guest> guests = IntStream.range(0, 3)
-                .mapToObj(i -> rig.in(session, "churn", "--seed", i, "--most", "2M", "--threads", 2))
+                .mapToObj(i -> rig.modestly(opened, "churn", "--seed", i, "--most", "2M", "--threads", 2))
                 .toList();
         guests.forEach(guest -> guest.await("ready first=0"));
         for (int kill = 1; kill <= 30; kill++) {
@@ -92,32 +93,35 @@ class DaemonDeathTest {
     void whileTheDaemonIsAwayCreditIsUsableAndNothingElse() {
         rig.with("GPUSLICE_IPC_WAIT", "300ms");
         Guest daemon = rig.daemon();
-        Guest holder = rig.gpuslice("run", "--limit", "64MB", "--", rig.tree.program("holder"), "--count", 10);
+        Guest holder = rig.gpuslice(
+                "run", "--limit", "64MB", "--name", "alone", "--", rig.tree.program("holder"), "--count", 10);
         holder.await("ready held=10");
 
         daemon.kill().exitCode();
 
         holder.say("less 5");
         holder.await("held=5 refused=0");
-        holder.say("more 5");
-        holder.await("held=10 refused=0");
+        holder.say("more 59");
+        holder.await("held=64 refused=0");
         holder.say("more 1");
-        assertThat(holder.await("held")).startsWith("held=10 refused=2");
+        assertThat(holder.await("held")).startsWith("held=64 refused=2");
         holder.say("more 1");
         assertThat(Guest.numbers(holder.await("held")))
                 .as("denied at once after the first wait")
                 .containsEntry("refused", 2L);
         rig.daemon();
+        rig.run("update", "alone", "--limit", "80MB").ok();
         Rig.eventually(() -> {
             holder.say("more 1");
-            return holder.await("held").startsWith("held=11 refused=0");
+            return holder.await("held").startsWith("held=65 refused=0");
         });
     }
 
     @Test
     void aStoppedDaemonDeniesWithinTheBoundedWait() {
         Guest daemon = rig.daemon();
-        Guest holder = rig.gpuslice("run", "--limit", "64MB", "--", rig.tree.program("holder"), "--count", 10);
+        Guest holder =
+                rig.gpuslice("run", "--limit", "64MB", "--strict", "--", rig.tree.program("holder"), "--count", 10);
         holder.await("ready held=10");
         daemon.freeze();
 
@@ -171,19 +175,20 @@ class DaemonDeathTest {
         rig.daemon();
         JsonNode lost = rig.inspect(session).path("processes").path(0);
         assertThat(lost.path("page").asText()).isEqualTo("lost");
-        assertThat(lost.path("charge_bytes").asLong()).isEqualTo(20 * Rig.MIB);
-        assertThat(lost.path("used_bytes").asLong()).isEqualTo(20 * Rig.MIB);
+        assertThat(lost.path("charge_bytes").asLong()).isEqualTo(LIMIT);
+        assertThat(lost.path("used_bytes").asLong()).isEqualTo(LIMIT);
         assertThat(rig.in(session, "fill").finish().output())
                 .as("a sibling gets none of it")
-                .contains("held=44 refused=2");
+                .contains("held=0 refused=2");
 
-        holder.say("more 10");
-        assertThat(holder.await("held")).startsWith("held=25 refused=0");
+        holder.say("more 100"); // it comes back when it asks, and it asks when its credit is used up
+        assertThat(holder.await("held")).startsWith("held=64 refused=2");
+        holder.say("less 39");
+        holder.await("held=25");
         JsonNode back = rig.inspect(session).path("processes").path(0);
         assertThat(back.path("page").asText()).isEqualTo("ok");
         assertThat(back.path("used_bytes").asLong()).isEqualTo(25 * Rig.MIB).isEqualTo(rig.heldOnCard());
-        holder.say("more 100");
-        assertThat(holder.await("held")).startsWith("held=64 refused=2");
+        assertThat(rig.in(session, "fill").finish().output()).contains("held=39 refused=2");
     }
 
     @Test

@@ -9,22 +9,29 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Whatever way a process goes, its memory is back, exactly once. */
 class GuestDeathTest {
     @AutoClose
-    private final Rig rig = Rig.running();
+    private final Rig rig = Rig.idle().with("GPUSLICE_SESSIONS_END_GRACE", "100ms");
+
+    @BeforeEach
+    void start() {
+        rig.daemon();
+    }
 
     @Test
     void aHundredKillsAtRandomMomentsLeaveNothingBehind() {
         long seed = System.nanoTime();
         Random random = new Random(seed);
-        String session = rig.create("64MB");
+        Rig.Opened opened = rig.open("64MB");
+        String session = opened.id();
         for (int round = 0; round < 10; round++) {
             int number = round;
             List<Guest> guests = IntStream.range(0, 10)
-                    .mapToObj(i -> rig.in(session, "churn", "--seed", number * 10 + i, "--threads", 1 + i % 3))
+                    .mapToObj(i -> rig.in(opened, "churn", "--seed", number * 10 + i, "--threads", 1 + i % 3))
                     .toList();
             guests.forEach(guest -> guest.await("ready first=0"));
             for (Guest guest : guests) {
@@ -89,7 +96,7 @@ class GuestDeathTest {
         // The keeper child holds every descriptor of its parent, the socket among them.
         ProcessHandle.of(leader).orElseThrow().destroyForcibly();
 
-        Rig.eventually(() -> rig.charge(session) == 24 * Rig.MIB);
+        Rig.eventually(() -> rig.used(session) == 24 * Rig.MIB);
     }
 
     @Test

@@ -42,7 +42,11 @@ class HttpTest {
         assertThat(filled.await("held")).startsWith("held=64 refused=2");
 
         JsonNode seen = web.get("/sessions/" + id).with(200).json();
-        assertThat(seen).isEqualTo(rig.inspect(id)).isEqualTo(rig.inspect("web"));
+        for (String selector : List.of(id, "web")) {
+            String inspected =
+                    rig.run("inspect", selector, "--format", "json").ok().out();
+            assertThat(Rig.json(inspected)).as(selector).isEqualTo(seen);
+        }
         assertThat(seen.path("refusals").path(0).path("pid").asLong()).isEqualTo(filled.pid());
         assertThat(seen.path("refusals").path(0).path("error_code").asText()).isEqualTo("QUOTA_EXCEEDED");
         assertThat(seen.path("refusals").path(0).path("asked_bytes").asLong()).isEqualTo(Rig.MIB);

@@ -115,8 +115,9 @@ class LimitTest {
 
     @RepeatedTest(5)
     void eightThreadsHammeringHoldExactlyTheLimit() {
-        String session = rig.create("64MB");
-        Guest guest = rig.in(session, "hammer", "--threads", 8, "--rounds", 2000);
+        Rig.Opened opened = rig.open("64MB");
+        String session = opened.id();
+        Guest guest = rig.in(opened, "hammer", "--threads", 8, "--rounds", 2000);
 
         assertThat(guest.await("held")).isEqualTo("held=64 refused=2 failed=0");
         assertThat(rig.used(session)).isEqualTo(64 * Rig.MIB);
@@ -126,9 +127,10 @@ class LimitTest {
 
     @RepeatedTest(5)
     void fourProcessesOfOneSessionHammeringHoldExactlyTheLimit() {
-        String session = rig.create("64MB");
+        Rig.Opened opened = rig.open("64MB");
+        String session = opened.id();
         List<Guest> guests = IntStream.range(0, 4)
-                .mapToObj(i -> rig.in(session, "hammer", "--threads", 2, "--rounds", 2000))
+                .mapToObj(i -> rig.in(opened, "hammer", "--threads", 2, "--rounds", 2000))
                 .toList();
 
         long held = guests.stream()

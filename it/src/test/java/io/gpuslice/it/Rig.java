@@ -134,8 +134,8 @@ final class Rig implements AutoCloseable {
 
     /** The audit log where the daemon says that it is. */
     Audit audit() {
-        JsonNode info = json(run("info", "--format", "json").ok().out());
-        return new Audit(Path.of(info.path("daemon").path("audit_file").asText()));
+        return new Audit(
+                Path.of(web().get("/info").with(200).json().path("audit_file").asText()));
     }
 
     /** Asked with a bare connect: a command line started again and again would slow down the start it waits for. */
@@ -182,6 +182,22 @@ final class Rig implements AutoCloseable {
         return gpuslice(join(List.of("exec", session, "--", tree.program(program)), arguments));
     }
 
+    /**
+     * The same without {@code gpuslice exec}, whose Java is what a crowd of guests would wait for.
+     *
+     * @param session as {@link #open} has it
+     */
+    Guest in(Opened session, String program, Object... arguments) {
+        return start(command(program, arguments), environmentOf(session.id, session.token));
+    }
+
+    /** The same at the lowest priority: busy whenever nothing else is, and so not in the way of a daemon that starts. */
+    Guest modestly(Opened session, String program, Object... arguments) {
+        List<String> command = new ArrayList<>(List.of("nice", "-n", "19"));
+        command.addAll(command(program, arguments));
+        return start(command, environmentOf(session.id, session.token));
+    }
+
     /** A guest of {@code it/programs} in a session of its own. */
     Guest under(String limit, String program, Object... arguments) {
         return gpuslice(join(List.of("run", "--limit", limit, "--", tree.program(program)), arguments));
@@ -189,11 +205,13 @@ final class Rig implements AutoCloseable {
 
     /** A guest of {@code it/programs} without gpuslice. */
     Guest bare(String program, Object... arguments) {
-        return start(
-                Stream.concat(Stream.of(tree.program(program)), Stream.of(arguments))
-                        .map(Object::toString)
-                        .toList(),
-                environment());
+        return start(command(program, arguments), environment());
+    }
+
+    private List<String> command(String program, Object... arguments) {
+        return Stream.concat(Stream.of(tree.program(program)), Stream.of(arguments))
+                .map(Object::toString)
+                .toList();
     }
 
     private static Object[] join(List<?> head, Object[] tail) {
@@ -208,9 +226,20 @@ final class Rig implements AutoCloseable {
                 .strip();
     }
 
-    /** The daemon's view of a session. */
+    /** A session without a leader, and the token that lets programs in. */
+    record Opened(String id, String token) {}
+
+    /** By HTTP. */
+    Opened open(String limit) {
+        JsonNode opened = web().call("POST", "/sessions", "{\"limit\": \"" + limit + "\"}")
+                .with(201)
+                .json();
+        return new Opened(opened.path("id").asText(), opened.path("token").asText());
+    }
+
+    /** The daemon's view of a session. By HTTP, because a command line started for each question is what tests would wait for. */
     JsonNode inspect(String session) {
-        return json(run("inspect", session, "--format", "json").ok().out());
+        return web().get("/sessions/" + session).with(200).json();
     }
 
     long used(String session) {

@@ -54,6 +54,34 @@ class WhatIsBehindTest {
     }
 
     @Test
+    void inASessionThatWasCreatedForNobodyItIsNamedToo() {
+        rig.daemon();
+        String session = rig.create("64MB");
+        Guest free = rig.gpuslice(
+                "exec",
+                session,
+                "--",
+                "env",
+                "GPUSLICE_KEEP_ENV=0",
+                "env",
+                "-u",
+                "LD_PRELOAD",
+                rig.tree.program("fill"),
+                "--hold",
+                "--max",
+                8);
+        free.await("held=");
+
+        Rig.eventually(() -> !rig.inspect(session).path("unenforced").isEmpty());
+
+        JsonNode named = rig.inspect(session).path("unenforced").path(0);
+        assertThat(named.path("pid").asLong()).isEqualTo(free.pid());
+        assertThat(named.path("why").asText()).contains("LD_PRELOAD");
+        free.finish().exitCode();
+        Rig.eventually(() -> rig.inspect(session).path("unenforced").isEmpty());
+    }
+
+    @Test
     void aProgramThatIsStartedWithAnEmptyEnvironmentStaysLimited() {
         rig.daemon();
         String session = rig.create("64MB");

@@ -19,6 +19,7 @@ import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
+import io.gpuslice.domain.ShareKey;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.function.Function;
@@ -34,10 +35,12 @@ final class Cbor {
         text(texts, ImageId.class, ImageId::hex, ImageId::new);
         text(texts, TokenHash.class, TokenHash::hex, TokenHash::new);
         text(texts, DeviceId.class, DeviceId::toString, DeviceId::valueOf);
+        text(texts, ShareKey.class, ShareKey::hex, ShareKey::new);
         text(texts, Instant.class, Instant::toString, Instant::parse);
         key(texts, SessionId.class, SessionId::text, SessionId::new);
         key(texts, DeviceId.class, DeviceId::toString, DeviceId::valueOf);
         key(texts, ProcessId.class, Cbor::text, Cbor::process);
+        key(texts, ShareKey.class, ShareKey::hex, ShareKey::new);
         return CBORMapper.builder()
                 .addModule(new Jdk8Module())
                 .addModule(texts)

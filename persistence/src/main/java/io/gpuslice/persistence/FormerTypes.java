@@ -15,7 +15,16 @@ final class FormerTypes {
     private static final Map<String, Successor> FORMER = Map.of(
             // Before a dead process could leave memory behind.
             "session.books.1",
-            new Successor("session.books.2", books -> ((ObjectNode) books.get("ledger")).putArray("remains")));
+            new Successor("session.books.3", books -> {
+                ((ObjectNode) books.get("ledger")).putArray("remains");
+                ((ObjectNode) books).putObject("stakes");
+            }),
+            // Before it was followed who shares memory.
+            "session.books.2",
+            new Successor("session.books.3", books -> {
+                books.get("ledger").get("remains").forEach(left -> ((ObjectNode) left).put("reason", "LINGERING"));
+                ((ObjectNode) books).putObject("stakes");
+            }));
 
     private FormerTypes() {}
 

@@ -6,6 +6,7 @@ import io.gpuslice.actors.Register;
 import io.gpuslice.actors.SessionEvent;
 import io.gpuslice.actors.SessionView.Counters;
 import io.gpuslice.actors.SessionsEvent;
+import io.gpuslice.actors.Stake;
 import io.gpuslice.actors.TokenHash;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
@@ -18,6 +19,7 @@ import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.Remains;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
+import io.gpuslice.domain.ShareKey;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * One value of everything that is stored, under its name. The files in {@code frozen/} are these values as they were
@@ -44,8 +47,15 @@ final class Samples {
     private static final SessionEvent.Admitted ADMITTED =
             new SessionEvent.Admitted(PROCESS, 1000, "python3 train.py", AT);
 
+    private static final ShareKey KEY = new ShareKey("0f000000000000009210");
+    private static final Stake HEIR = new Stake(Stake.Role.HEIR, DEVICE, 4L << 20, true);
+    private static final Remains LINGERING = new Remains(GONE, Map.of(DEVICE, 6L << 20), Remains.Reason.LINGERING);
+    private static final Remains IMPORTED = new Remains(PROCESS, Map.of(DEVICE, 4L << 20), Remains.Reason.IMPORTED);
+
     /** What has a file, but is not written any more. */
-    static final Map<String, Object> FORMER = Map.of("session.books.1", books(List.of()));
+    static final Map<String, Object> FORMER = Map.of(
+            "session.books.1", books(List.of(), Map.of()),
+            "session.books.2", books(List.of(LINGERING), Map.of()));
 
     static final Map<String, Object> ALL = Map.ofEntries(
             Map.entry("sessions.founded.1", new SessionsEvent.Founded("1b4e28ba-2fa1-11d2-883f-0016d3cca427")),
@@ -91,12 +101,15 @@ final class Samples {
             Map.entry("session.slot-taken.1", new SessionEvent.SlotTaken(SESSION, LIMITS, true)),
             Map.entry("session.admitted.1", ADMITTED),
             Map.entry("session.departed.1", new SessionEvent.Departed(PROCESS, 5L << 20, new Counters(7, 6, 5))),
-            Map.entry("session.books.2", books(List.of(new Remains(GONE, Map.of(DEVICE, 6L << 20))))),
+            Map.entry("session.shared.1", new SessionEvent.Shared(PROCESS, Map.of(KEY, HEIR))),
+            Map.entry("session.unshared.1", new SessionEvent.Unshared(PROCESS, Set.of(KEY))),
+            Map.entry("session.books.3", books(List.of(LINGERING, IMPORTED), Map.of(PROCESS, Map.of(KEY, HEIR)))),
             Map.entry("ledger.joined.1", booked(new LedgerEvent.Joined(PROCESS, IMAGE, List.of(DEVICE), PAGE))),
             Map.entry("ledger.charged.1", booked(new LedgerEvent.Charged(PROCESS, DEVICE, 3L << 20))),
             Map.entry("ledger.held.1", booked(new LedgerEvent.Held(PROCESS, DEVICE, 9L << 30))),
             Map.entry("ledger.lingers.1", booked(new LedgerEvent.Lingers(PROCESS, IMAGE, Map.of(DEVICE, 6L << 20)))),
             Map.entry("ledger.lingered.1", booked(new LedgerEvent.Lingered(PROCESS, Map.of(DEVICE, 6L << 20)))),
+            Map.entry("ledger.imported.1", booked(new LedgerEvent.Imported(PROCESS, DEVICE, 4L << 20))),
             Map.entry(
                     "ledger.left.1",
                     booked(new LedgerEvent.Left(PROCESS, IMAGE, LedgerEvent.Reason.EXECED, Map.of(DEVICE, 3L << 20)))),
@@ -107,7 +120,7 @@ final class Samples {
 
     private Samples() {}
 
-    private static Books books(List<Remains> remains) {
+    private static Books books(List<Remains> remains, Map<ProcessId, Map<ShareKey, Stake>> stakes) {
         return new Books(
                 Optional.of(SESSION),
                 new Ledger(
@@ -117,6 +130,7 @@ final class Samples {
                         List.of(new Member(PROCESS, IMAGE, List.of(DEVICE), List.of(3L << 20), PAGE)),
                         remains),
                 Map.of(PROCESS, ADMITTED),
+                stakes,
                 5L << 20,
                 new Counters(7, 6, 5));
     }

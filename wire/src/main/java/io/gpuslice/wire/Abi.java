@@ -25,6 +25,8 @@ public final class Abi {
     public static final int LIMIT_SPEC_SIZE = 512;
     public static final int TEXT_SIZE = 232;
     public static final int UUID_SIZE = 16;
+    /** Bytes of what names shared memory. */
+    public static final int KEY_SIZE = 64;
 
     /** Bytes of the longest frame, header included. */
     public static final int MAX_FRAME_SIZE = 1024 * 1024;
@@ -38,6 +40,15 @@ public final class Abi {
 
     /** Of CHARGE: the memory is held already, so the charge is raised whatever the limit says. */
     public static final int CHARGE_HELD = 0x1;
+
+    /** Of SHARE: the process made a handle to memory that is charged to it. */
+    public static final int SHARE_EXPORTED = 1;
+    /** It lets that memory go. */
+    public static final int SHARE_RELEASED = 2;
+    /** The process opened a handle that another one made. */
+    public static final int SHARE_IMPORTED = 3;
+    /** Its last reference to that memory is gone. */
+    public static final int SHARE_CLOSED = 4;
 
     /** First word of a page that is ready: "GPSLPGE1". */
     public static final long PAGE_MAGIC = 0x314547504c535047L;
@@ -184,6 +195,17 @@ public final class Abi {
         public static final int DEVICE = 16;
         public static final int RESERVED = 20;
         public static final int SIZEOF = 24;
+    }
+
+    /** {@code struct gpuslice_share}. */
+    public static final class Share {
+        private Share() {}
+
+        public static final int WHAT = 0;
+        public static final int DEVICE = 4;
+        public static final int BYTES = 8;
+        public static final int KEY = 16;
+        public static final int SIZEOF = 80;
     }
 
     /** {@code struct gpuslice_status}. */

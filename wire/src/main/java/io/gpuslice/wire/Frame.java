@@ -100,7 +100,7 @@ public sealed interface Frame {
         public Hello {
             Text.requireFits("session_id", sessionId, Abi.SESSION_ID_SIZE);
             Text.requireFits("token", token, Abi.TOKEN_SIZE);
-            Require.imageId(imageId);
+            Require.hex("image_id", imageId, 16);
             devices = List.copyOf(devices);
             Require.deviceCount(devices.size());
             Require.distinct(devices);
@@ -200,6 +200,54 @@ public sealed interface Frame {
         @Override
         public FrameType type() {
             return FrameType.FREED;
+        }
+    }
+
+    /**
+     * shim → daemon, never answered: a process has, or has no longer, to do with memory that processes share.
+     *
+     * @param bytes of the block; 0 where that is not known, or does not matter any more
+     * @param key names the memory: {@link Abi#KEY_SIZE} bytes as lower-case hex digits; all 0: it has no name
+     */
+    record Share(What what, int device, long bytes, String key) implements Frame {
+        /** As {@code enum gpuslice_share_what} numbers them. */
+        public enum What {
+            EXPORTED(Abi.SHARE_EXPORTED),
+            RELEASED(Abi.SHARE_RELEASED),
+            IMPORTED(Abi.SHARE_IMPORTED),
+            CLOSED(Abi.SHARE_CLOSED);
+
+            private static final What[] BY_NUMBER = values();
+
+            private final int number;
+
+            What(int number) {
+                this.number = number;
+            }
+
+            public int number() {
+                return number;
+            }
+
+            static What of(int number) {
+                if (number < 1 || number > BY_NUMBER.length) {
+                    throw new IllegalArgumentException("what is " + Integer.toUnsignedString(number) + "; 1 to "
+                            + BY_NUMBER.length + " are known");
+                }
+                return BY_NUMBER[number - 1];
+            }
+        }
+
+        public Share {
+            Objects.requireNonNull(what);
+            Require.device(device);
+            Require.count("bytes", bytes);
+            Require.hex("key", key, Abi.KEY_SIZE);
+        }
+
+        @Override
+        public FrameType type() {
+            return FrameType.SHARE;
         }
     }
 

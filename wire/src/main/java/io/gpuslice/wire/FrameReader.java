@@ -86,6 +86,12 @@ final class FrameReader {
                         in.getLong(at + Abi.Freed.BYTES),
                         in.getLong(at + Abi.Freed.HANDLE),
                         in.getInt(at + Abi.Freed.DEVICE));
+            case SHARE ->
+                new Frame.Share(
+                        Frame.Share.What.of(in.getInt(at + Abi.Share.WHAT)),
+                        in.getInt(at + Abi.Share.DEVICE),
+                        in.getLong(at + Abi.Share.BYTES),
+                        hex(in, at + Abi.Share.KEY, Abi.KEY_SIZE));
             case QUERY -> new Frame.Query();
             case STATUS -> status(in);
             case CALL -> new Frame.Call(json(header, in));
@@ -97,6 +103,12 @@ final class FrameReader {
                         ErrorCode.of(in.getInt(at + Abi.ErrorFrame.CODE)),
                         Text.get(in, at + Abi.ErrorFrame.TEXT, "text", Abi.TEXT_SIZE));
         };
+    }
+
+    private static String hex(ByteBuffer in, int at, int size) {
+        byte[] bytes = new byte[size];
+        in.get(at, bytes);
+        return HexFormat.of().formatHex(bytes);
     }
 
     private static String sessionId(ByteBuffer in) {
@@ -113,8 +125,6 @@ final class FrameReader {
 
     private static Frame.Hello hello(ByteBuffer in) {
         int at = Abi.Frame.SIZEOF;
-        byte[] imageId = new byte[16];
-        in.get(at + Abi.Hello.IMAGE_ID, imageId);
         int count = deviceCount(in, at + Abi.Hello.DEVICE_COUNT);
         List<UUID> devices = new ArrayList<>(count);
         for (int i = 0; i < count; i++) {
@@ -125,7 +135,7 @@ final class FrameReader {
         return new Frame.Hello(
                 Text.get(in, at + Abi.Hello.SESSION_ID, "session_id", Abi.SESSION_ID_SIZE),
                 Text.get(in, at + Abi.Hello.TOKEN, "token", Abi.TOKEN_SIZE),
-                HexFormat.of().formatHex(imageId),
+                hex(in, at + Abi.Hello.IMAGE_ID, 16),
                 devices);
     }
 

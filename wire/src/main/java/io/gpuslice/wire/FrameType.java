@@ -21,7 +21,8 @@ public enum FrameType {
     REPLY(14, FrameType.JSON),
     WATCH(15, FrameType.JSON),
     EVENT(16, FrameType.JSON),
-    ERROR(17, Abi.ErrorFrame.SIZEOF);
+    ERROR(17, Abi.ErrorFrame.SIZEOF),
+    SHARE(18, Abi.Share.SIZEOF);
 
     private static final int JSON = -1;
     private static final FrameType[] BY_NUMBER = values();

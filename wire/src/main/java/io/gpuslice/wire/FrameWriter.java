@@ -80,6 +80,12 @@ final class FrameWriter {
                 out.putInt(at + Abi.Freed.DEVICE, freed.device());
                 out.putInt(at + Abi.Freed.RESERVED, 0);
             }
+            case Frame.Share share -> {
+                out.putInt(at + Abi.Share.WHAT, share.what().number());
+                out.putInt(at + Abi.Share.DEVICE, share.device());
+                out.putLong(at + Abi.Share.BYTES, share.bytes());
+                out.put(at + Abi.Share.KEY, HexFormat.of().parseHex(share.key()));
+            }
             case Frame.Query _ -> {}
             case Frame.Status status -> status(out, status);
             case Frame.Json _ -> out.put(at, json);

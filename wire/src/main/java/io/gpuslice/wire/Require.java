@@ -51,9 +51,9 @@ final class Require {
         }
     }
 
-    static void imageId(String imageId) {
-        if (imageId.length() != 32 || !imageId.chars().allMatch(Require::isHexDigit)) {
-            throw new IllegalArgumentException("image_id is not 32 lower-case hex digits: " + imageId);
+    static void hex(String field, String text, int bytes) {
+        if (text.length() != 2 * bytes || !text.chars().allMatch(Require::isHexDigit)) {
+            throw new IllegalArgumentException(field + " is not " + 2 * bytes + " lower-case hex digits: " + text);
         }
     }
 

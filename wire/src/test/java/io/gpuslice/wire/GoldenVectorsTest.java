@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,6 +59,21 @@ class GoldenVectorsTest {
                         5,
                         new Frame.Denied(ErrorCode.SESSION_EXPIRED, 31, 36028797018963967L, 134217727, 134217728)),
                 new Vector("freed", 6, new Frame.Freed(1048576, 0x7f0123456000L, 1)),
+                new Vector(
+                        "share-exported",
+                        0,
+                        new Frame.Share(
+                                Frame.Share.What.EXPORTED,
+                                1,
+                                4194304,
+                                IntStream.rangeClosed(1, Abi.KEY_SIZE)
+                                        .mapToObj("%02x"::formatted)
+                                        .collect(Collectors.joining()))),
+                new Vector(
+                        "share-closed",
+                        0,
+                        new Frame.Share(
+                                Frame.Share.What.CLOSED, 0, 0, "0f000000000000009210000000000000" + "00".repeat(48))),
                 new Vector("query", 7, new Frame.Query()),
                 new Vector(
                         "status",

@@ -39,12 +39,13 @@ final class RandomFrames {
             case OPENED -> new Frame.Opened(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), text(Abi.TEXT_SIZE));
             case JOIN -> new Frame.Join(text(Abi.TOKEN_SIZE), text(Abi.NAME_SIZE));
             case JOINED -> new Frame.Joined(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), text(Abi.TEXT_SIZE));
-            case HELLO -> new Frame.Hello(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), imageId(), uuids());
+            case HELLO -> new Frame.Hello(text(Abi.SESSION_ID_SIZE), text(Abi.TOKEN_SIZE), hex(16), uuids());
             case WELCOME -> new Frame.Welcome(anyInt(), count(), list(this::count));
             case CHARGE -> new Frame.Charge(bytes(), device(), random.nextBoolean());
             case GRANTED -> new Frame.Granted(count(), device());
             case DENIED -> new Frame.Denied(code(), device(), count(), count(), count());
             case FREED -> new Frame.Freed(bytes(), random.nextLong(), device());
+            case SHARE -> new Frame.Share(oneOf(Frame.Share.What.values()), device(), count(), hex(Abi.KEY_SIZE));
             case QUERY -> new Frame.Query();
             case STATUS ->
                 new Frame.Status(
@@ -99,10 +100,10 @@ final class RandomFrames {
         return oneOf(ErrorCode.values());
     }
 
-    private String imageId() {
-        byte[] id = new byte[16];
-        random.nextBytes(id);
-        return HexFormat.of().formatHex(id);
+    private String hex(int size) {
+        byte[] bytes = new byte[size];
+        random.nextBytes(bytes);
+        return HexFormat.of().formatHex(bytes);
     }
 
     private List<UUID> uuids() {

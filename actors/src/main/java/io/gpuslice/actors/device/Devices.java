@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.device;
 
+import io.gpuslice.actors.DeviceUsers;
 import io.gpuslice.config.LimitSpec;
 import io.gpuslice.domain.DeviceId;
 import java.time.Duration;
@@ -96,6 +97,11 @@ public final class Devices {
      */
     public static Behavior<Command> create(List<LimitSpec.Device> configured) {
         return from(configured.isEmpty() ? new Nvml() : () -> told(configured));
+    }
+
+    /** Who uses any of them. NVML is asked, whatever the settings say of the devices; where there is none, nobody is known. */
+    public static DeviceUsers users() {
+        return new Nvml();
     }
 
     static Behavior<Command> from(Source source) {

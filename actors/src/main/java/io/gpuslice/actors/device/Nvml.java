@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.gpuslice.actors.DeviceUsers;
 import io.gpuslice.actors.device.Devices.Device;
 import io.gpuslice.actors.device.Devices.Known;
 import io.gpuslice.domain.DeviceId;
@@ -15,7 +16,12 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The devices as NVIDIA's management library lists them, in PCI order. It comes with the driver; where it is not, there
@@ -23,14 +29,30 @@ import java.util.List;
  *
  * <p>Loaded and initialised anew for each listing: a driver that was updated meanwhile refuses a library that was kept.
  */
-final class Nvml implements Devices.Source {
+final class Nvml implements Devices.Source, DeviceUsers {
+
+    private static final Logger log = LoggerFactory.getLogger(Nvml.class);
 
     private static final String LIBRARY = "libnvidia-ml.so.1";
     private static final int SUCCESS = 0;
+    private static final int NOT_SUPPORTED = 3;
+    private static final int INSUFFICIENT_SIZE = 7;
     private static final int TEXT_SIZE = 96;
 
     /** nvmlMemory_t: total, free, used. */
     private static final int MEMORY_SIZE = 24;
+
+    /** Lists processes; both fill nvmlProcessInfo_v2_t. The one before them has another layout, and is gone. */
+    private static final List<String> PROCESS_LISTS =
+            List.of("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2");
+
+    /** nvmlProcessInfo_v2_t: pid, 4 bytes of nothing, used memory, two ids of MIG. */
+    private static final int PROCESS_SIZE = 24;
+
+    /** To begin with; asked again with as much as it takes. */
+    private static final int PROCESSES = 64;
+
+    private static final int MOST_PROCESSES = 65_536;
 
     @Override
     public Known list() {
@@ -38,6 +60,16 @@ final class Nvml implements Devices.Source {
             return new Known(new Library(arena).devices(), "");
         } catch (NvmlException e) {
             return new Known(List.of(), String.valueOf(e.getMessage()));
+        }
+    }
+
+    @Override
+    public Set<Integer> pids() {
+        try (Arena arena = Arena.ofConfined()) {
+            return new Library(arena).pids();
+        } catch (NvmlException e) {
+            log.debug("who uses the devices cannot be told: {}", e.getMessage());
+            return Set.of();
         }
     }
 
@@ -67,24 +99,65 @@ final class Nvml implements Devices.Source {
         }
 
         List<Device> devices() throws NvmlException {
+            List<Device> devices = new ArrayList<>();
+            eachDevice((index, handle) -> devices.add(device(index, handle)));
+            return List.copyOf(devices);
+        }
+
+        Set<Integer> pids() throws NvmlException {
+            Optional<String> list = PROCESS_LISTS.stream()
+                    .filter(name -> symbols.find(name).isPresent())
+                    .findFirst();
+            Set<Integer> pids = new HashSet<>();
+            if (list.isPresent()) {
+                eachDevice((_, handle) -> pids.addAll(pids(list.get(), handle)));
+            }
+            return pids;
+        }
+
+        private interface Visitor {
+            void visit(int index, MemorySegment handle) throws NvmlException;
+        }
+
+        private void eachDevice(Visitor visitor) throws NvmlException {
             call("nvmlInit_v2");
             try {
                 MemorySegment count = arena.allocate(JAVA_INT);
                 call("nvmlDeviceGetCount_v2", count);
-                List<Device> devices = new ArrayList<>();
                 for (int index = 0; index < count.get(JAVA_INT, 0); index++) {
-                    devices.add(device(index));
+                    MemorySegment out = arena.allocate(ADDRESS);
+                    call("nvmlDeviceGetHandleByIndex_v2", index, out);
+                    visitor.visit(index, out.get(ADDRESS, 0));
                 }
-                return List.copyOf(devices);
             } finally {
                 call("nvmlShutdown");
             }
         }
 
-        private Device device(int index) throws NvmlException {
-            MemorySegment out = arena.allocate(ADDRESS);
-            call("nvmlDeviceGetHandleByIndex_v2", index, out);
-            MemorySegment handle = out.get(ADDRESS, 0);
+        /** Asked anew as long as there are more than there is room for. */
+        private List<Integer> pids(String function, MemorySegment handle) throws NvmlException {
+            MemorySegment count = arena.allocate(JAVA_INT);
+            int room = PROCESSES;
+            int result;
+            MemorySegment list;
+            do {
+                list = arena.allocate((long) PROCESS_SIZE * room, JAVA_LONG.byteAlignment());
+                count.set(JAVA_INT, 0, room);
+                result = result(function, handle, count, list);
+                room = 2 * Math.max(room, count.get(JAVA_INT, 0));
+            } while (result == INSUFFICIENT_SIZE && room <= MOST_PROCESSES);
+            if (result == NOT_SUPPORTED) {
+                return List.of();
+            }
+            check(function, result);
+            List<Integer> pids = new ArrayList<>();
+            for (int i = 0; i < count.get(JAVA_INT, 0); i++) {
+                pids.add(list.get(JAVA_INT, (long) PROCESS_SIZE * i));
+            }
+            return pids;
+        }
+
+        private Device device(int index, MemorySegment handle) throws NvmlException {
             MemorySegment memory = arena.allocate(MEMORY_SIZE, JAVA_LONG.byteAlignment());
             call("nvmlDeviceGetMemoryInfo", handle, memory);
             String uuid = text("nvmlDeviceGetUUID", handle);
@@ -103,7 +176,14 @@ final class Nvml implements Devices.Source {
         }
 
         private void call(String function, Object... arguments) throws NvmlException {
-            int result = (int) invoke(FunctionDescriptor.of(JAVA_INT, layouts(arguments)), function, arguments);
+            check(function, result(function, arguments));
+        }
+
+        private int result(String function, Object... arguments) throws NvmlException {
+            return (int) invoke(FunctionDescriptor.of(JAVA_INT, layouts(arguments)), function, arguments);
+        }
+
+        private void check(String function, int result) throws NvmlException {
             if (result != SUCCESS) {
                 MemorySegment text =
                         (MemorySegment) invoke(FunctionDescriptor.of(ADDRESS, JAVA_INT), "nvmlErrorString", result);

@@ -64,6 +64,8 @@ final class Connection {
 
     private record Queried(Session.QueryReply reply) implements Command {}
 
+    private record ShareHeard() implements Command {}
+
     private record SessionEnded() implements Command {}
 
     private record Tick() implements Command {}
@@ -133,6 +135,7 @@ final class Connection {
             case Unwelcome(var asked, var code, var text, var session) -> {
                 return unwelcome(asked, code, text, session);
             }
+            case ShareHeard() -> member().shareHeard();
             case SessionEnded() -> member().sessionEnded();
             case Called(var seq, var json) -> errands.called(seq, json);
             case Tick() -> tick();
@@ -156,7 +159,8 @@ final class Connection {
                 startTicking();
             }
             case Frame.Freed freed when membership != null -> membership.freed(freed, seq);
-            case Frame.Charge _, Frame.Query _, Frame.Freed _ ->
+            case Frame.Share share when membership != null -> membership.share(share, seq);
+            case Frame.Charge _, Frame.Query _, Frame.Freed _, Frame.Share _ ->
                 Frames.refuse(
                         channel, seq, ErrorCode.BAD_REQUEST, frame.type() + " before HELLO was answered by WELCOME");
             case Frame.Open open -> errands.open(open, seq);
@@ -250,7 +254,8 @@ final class Connection {
                 (reply.flags() & Abi.FLAG_STRICT) != 0,
                 with.chronicle(),
                 context.messageAdapter(Session.ChargeReply.class, Charged::new),
-                context.messageAdapter(Session.QueryReply.class, Queried::new));
+                context.messageAdapter(Session.QueryReply.class, Queried::new),
+                context.messageAdapter(Session.ShareHeard.class, _ -> new ShareHeard()));
         membership = joined;
         if (closed) {
             return Behaviors.stopped();

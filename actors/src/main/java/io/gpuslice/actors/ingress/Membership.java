@@ -8,8 +8,10 @@ import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.netty.channel.Channel;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -25,6 +27,9 @@ final class Membership {
     /** Less than the guest's 2 s, so that it hears a reason instead of nothing. */
     static final Duration PATIENCE = Duration.ofMillis(1500);
 
+    /** More wait in the socket: a guest may have thousands to say at once, and a hostile one goes on for ever. */
+    private static final int MOST_SHARES = 1024;
+
     /** A guest has one request in flight; only a client that is not ours comes near it. */
     private static final int MOST_IN_FLIGHT = 64;
 
@@ -35,7 +40,12 @@ final class Membership {
     private final DoorChronicle chronicle;
     private final ActorRef<Session.ChargeReply> charges;
     private final ActorRef<Session.QueryReply> queries;
+    private final ActorRef<Session.ShareHeard> shareHeard;
     private final Map<Integer, Waiting> waiting = new LinkedHashMap<>();
+    private final List<Frame.Share> shares = new ArrayList<>();
+    /** Whether the session has not yet heard the last ones. */
+    private boolean sharing;
+
     private boolean ended;
 
     /** @param since System.nanoTime */
@@ -49,7 +59,8 @@ final class Membership {
             boolean strict,
             DoorChronicle chronicle,
             ActorRef<Session.ChargeReply> charges,
-            ActorRef<Session.QueryReply> queries) {
+            ActorRef<Session.QueryReply> queries,
+            ActorRef<Session.ShareHeard> shareHeard) {
         this.channel = channel;
         this.session = session;
         this.who = who;
@@ -57,6 +68,7 @@ final class Membership {
         this.chronicle = chronicle;
         this.charges = charges;
         this.queries = queries;
+        this.shareHeard = shareHeard;
     }
 
     void charge(Frame.Charge charge, int seq) {
@@ -87,6 +99,34 @@ final class Membership {
         } else {
             chronicle.freed(who, who.devices().get(freed.device()), freed.bytes());
         }
+    }
+
+    /** The session hears what came meanwhile together, when it has heard the last. */
+    void share(Frame.Share share, int seq) {
+        if (!knows(share.device())) {
+            refuse(share, seq, ErrorCode.BAD_REQUEST, noSuch(share.device()));
+            return;
+        }
+        shares.add(share);
+        if (!sharing) {
+            tellShares();
+        } else if (shares.size() >= MOST_SHARES) {
+            channel.config().setAutoRead(false);
+        }
+    }
+
+    void shareHeard() {
+        sharing = false;
+        if (!shares.isEmpty()) {
+            tellShares();
+        }
+        channel.config().setAutoRead(true);
+    }
+
+    private void tellShares() {
+        sharing = true;
+        session.tell(new Session.Share(who.peer().process(), who.image(), shares, shareHeard));
+        shares.clear();
     }
 
     private boolean admit(Frame request, int seq) {
@@ -195,6 +235,9 @@ final class Membership {
     /** The connection is gone. */
     void disconnected() {
         if (!ended) {
+            if (!shares.isEmpty()) {
+                tellShares();
+            }
             session.tell(new Session.Disconnected(who.peer().process(), who.image()));
         }
     }

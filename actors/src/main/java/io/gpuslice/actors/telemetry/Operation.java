@@ -13,15 +13,16 @@ public enum Operation {
     /** A process became a member. */
     JOIN("A process became a member of a session, or was refused"),
     /** A request for memory was granted. */
-    GRANT("A process's charge was raised by `bytes`; in a strict session: an allocation of `bytes` was let through"),
+    GRANT("A process's charge was raised by `bytes`; in a strict session: an allocation of `bytes` was let through;"
+            + " `IMPORTED`: it counts for what it uses of a process that is gone"),
     /** An allocation was refused. */
     DENY("An allocation of `bytes` was refused"),
     /** A strict session's process has freed memory. */
-    FREE("A process of a strict session has freed `bytes`"),
+    FREE("A process of a strict session has freed `bytes`; `IMPORTED`: any process has closed what it counted for so"),
     /** A process's credit was taken back. */
     COLLECT("`bytes` of a process's credit were taken back"),
     /** A process is gone, and its charge with it. */
-    RECLAIM("A process is gone; it held `bytes`, and its whole charge is back"),
+    RECLAIM("A process is gone and its whole charge is back; it held `bytes`, where the daemon was there to see it"),
     /** The limit is another. */
     RESIZE("A session's limit was changed, or the change refused"),
     /** The deadline is another. */

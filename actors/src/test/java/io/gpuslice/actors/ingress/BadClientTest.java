@@ -103,6 +103,7 @@ class BadClientTest extends IngressFixture {
 
     @Test
     void manyFramesMayComeAtOnceAndTheLongestFits() throws IOException {
+        patience = Duration.ofSeconds(30);
         listen();
         String longest = "x".repeat(Abi.MAX_FRAME_SIZE - Abi.Frame.SIZEOF);
         try (Client client = new Client(socket)) {

@@ -17,9 +17,12 @@ import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 class GuestTest extends IngressFixture {
@@ -57,6 +60,65 @@ class GuestTest extends IngressFixture {
             page = mmap.mmap(fds[0], size)
             print("page", size, "magic", page[:8].decode(), "inode", os.fstat(fds[0]).st_ino)
             """;
+
+    @Test
+    void whatAGuestSharesIsToldInOrderAndNotFasterThanItIsHeard() throws IOException {
+        listen();
+        try (Client client = member()) {
+            client.send(share(1));
+            Session.Share first = session.expectMessageClass(Session.Share.class);
+            client.send(share(2));
+            client.send(share(3));
+            client.send(new Frame.Query());
+            session.expectMessageClass(Session.Query.class);
+            first.replyTo().tell(new Session.ShareHeard());
+
+            assertThat(first.process()).isEqualTo(self());
+            assertThat(first.image()).isEqualTo(new ImageId(IMAGE));
+            assertThat(first.frames()).containsExactly(share(1));
+            assertThat(session.expectMessageClass(Session.Share.class).frames()).containsExactly(share(2), share(3));
+            client.send(share(4));
+        }
+        assertThat(session.expectMessageClass(Session.Share.class).frames())
+                .as("what was said last is told before the end")
+                .containsExactly(share(4));
+        session.expectMessage(new Session.Disconnected(self(), new ImageId(IMAGE)));
+    }
+
+    @Test
+    void aFloodOfSharesWaitsInTheSocketAndIsToldInTheEnd() throws IOException {
+        int flood = 100_000;
+        AtomicInteger sent = new AtomicInteger();
+        listen();
+        try (Client client = member()) {
+            CompletableFuture<Void> sender = CompletableFuture.runAsync(() -> {
+                try {
+                    while (sent.get() < flood) {
+                        client.send(share(sent.get()));
+                        sent.incrementAndGet();
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            AtomicInteger last = new AtomicInteger(-1);
+            await().pollInterval(Duration.ofMillis(200)).until(() -> last.getAndSet(sent.get()) == sent.get());
+            assertThat(sent).as("nobody reads on while nobody hears").hasValueLessThan(flood);
+
+            int told = 0;
+            while (told < flood) {
+                Session.Share heard = session.expectMessageClass(Session.Share.class);
+                told += heard.frames().size();
+                heard.replyTo().tell(new Session.ShareHeard());
+            }
+            assertThat(told).isEqualTo(flood);
+            sender.join();
+        }
+    }
+
+    private static Frame.Share share(int bytes) {
+        return new Frame.Share(Frame.Share.What.EXPORTED, 0, bytes, "01" + "00".repeat(Abi.KEY_SIZE - 1));
+    }
 
     @Test
     void helloNamesTheProcessAndItsDevices() throws IOException {

@@ -45,7 +45,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(60)
 abstract class IngressFixture {
 
-    static final Duration PATIENCE = Duration.ofMillis(300);
     static final int SELF = (int) ProcessHandle.current().pid();
     static final String IMAGE = "0123456789abcdef0123456789abcdef";
     static final UUID GPU = new UUID(7, 7);
@@ -53,6 +52,9 @@ abstract class IngressFixture {
 
     @TempDir
     Path folder;
+
+    /** How long the door waits for a whole frame. */
+    Duration patience = Duration.ofMillis(300);
 
     final LoopKit test = new LoopKit();
     final TestProbe<Sessions.Command> sessions = test.kit().createTestProbe();
@@ -104,7 +106,7 @@ abstract class IngressFixture {
     }
 
     IngressSettings settings(Optional<String> token, int connections, int perUid) {
-        return new IngressSettings(socket, OperatorToken.of(token), uid, PATIENCE, connections, perUid);
+        return new IngressSettings(socket, OperatorToken.of(token), uid, patience, connections, perUid);
     }
 
     TestProbe<Session.Command> found() {

@@ -28,6 +28,7 @@ class LedgerPropertyTest {
         assertThat(failure.map(LedgerPropertyTest::report)).isEmpty();
         assertThat(tally.granted).as("grants").isGreaterThan(HISTORIES);
         assertThat(tally.denied).as("denials").isGreaterThan(HISTORIES);
+        assertThat(tally.ahead).as("grants of more than was asked for").isGreaterThan(HISTORIES);
         System.out.println(HISTORIES + " histories: " + tally);
         assertThat(tally.collected).as("collects").isGreaterThan(HISTORIES / 20);
         assertThat(tally.forced).as("charges by force").isGreaterThan(HISTORIES / 10);

@@ -5,6 +5,8 @@ package io.gpuslice.domain.property;
 final class Tally {
     long granted;
     long denied;
+    /** Grants of more than was asked for. */
+    long ahead;
     /** Grants and denials that took credit from somebody. */
     long collected;
 
@@ -20,6 +22,7 @@ final class Tally {
     void add(Tally other) {
         granted += other.granted;
         denied += other.denied;
+        ahead += other.ahead;
         collected += other.collected;
         forced += other.forced;
         lingering += other.lingering;
@@ -30,7 +33,16 @@ final class Tally {
 
     @Override
     public String toString() {
-        return "%d granted, %d denied, %d collected, %d forced, %d lingering, %d returned, %d daemon kills, %d guest steps inside decisions"
-                .formatted(granted, denied, collected, forced, lingering, returned, daemonKills, stepsInsideDecisions);
+        return "%d granted, %d of them ahead, %d denied, %d collected, %d forced, %d lingering, %d returned, %d daemon kills, %d guest steps inside decisions"
+                .formatted(
+                        granted,
+                        ahead,
+                        denied,
+                        collected,
+                        forced,
+                        lingering,
+                        returned,
+                        daemonKills,
+                        stepsInsideDecisions);
     }
 }

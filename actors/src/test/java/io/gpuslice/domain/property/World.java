@@ -281,9 +281,14 @@ final class World implements GuestThread.Around {
                     .as("charged by force on %s: no credit is left to anybody", device)
                     .isLessThanOrEqualTo(watch.mostOfAll() + request.bytes());
         }
+        long raised = raised(decision.change().events(), guest.process, device);
+        if (history.strict() || request.held()) {
+            assertThat(raised).as("nothing ahead of need").isLessThanOrEqualTo(request.bytes());
+        }
         if (!change(decision.change(), forced)) {
             return;
         }
+        tally.ahead += raised > request.bytes() ? 1 : 0;
         tally.forced += forced ? 1 : 0;
         tally.collected += decision.change().events().size() > 1 ? 1 : 0;
         switch (decision) {
@@ -306,6 +311,13 @@ final class World implements GuestThread.Around {
                 }
             }
         }
+    }
+
+    /** By how much the last event, which is the grant where there is one, raises this process's charge. */
+    private long raised(List<LedgerEvent> events, ProcessId process, DeviceId device) {
+        Ledger before = ledger.apply(events.subList(0, Math.max(0, events.size() - 1)));
+        return ledger.apply(events).member(process).orElseThrow().charge(device)
+                - before.member(process).orElseThrow().charge(device);
     }
 
     /** What is held is refused only where no device has that much. */

@@ -39,7 +39,7 @@ final class Catalogue {
     static final Family CHARGE = Family.gauge(
             "gpuslice_charge_bytes",
             "bytes",
-            "What a session has handed to its processes; charge less used is idle credit",
+            "What a session has handed to its processes, mostly ahead of need; charge less used is idle credit",
             "device",
             "session");
     static final Family LIMIT =
@@ -48,6 +48,12 @@ final class Catalogue {
             "gpuslice_lingering_bytes",
             "bytes",
             "Where there is any: memory of a dead process that another one may still keep; part of used",
+            "device",
+            "session");
+    static final Family IMPORTED = Family.gauge(
+            "gpuslice_imported_bytes",
+            "bytes",
+            "Where there is any: memory that processes use although its exporter is gone; part of used",
             "device",
             "session");
     static final Family DEVICE_MEMORY =
@@ -59,7 +65,9 @@ final class Catalogue {
     static final Family DENIALS = Family.counter(
             "gpuslice_denied_alloc_total", "allocations", "Allocations that were denied, as programs saw it");
     static final Family RECOVERED = Family.counter(
-            "gpuslice_recovered_bytes_total", "bytes", "Memory that processes still held when they died");
+            "gpuslice_recovered_bytes_total",
+            "bytes",
+            "Memory that processes still held when they died, as far as the daemon was there to see it");
 
     static final Family GRANTS = Family.counter("gpuslice_grants_total", "grants", "Charges that were raised");
     static final Family COLLECTS =
@@ -117,6 +125,7 @@ final class Catalogue {
             CHARGE,
             LIMIT,
             LINGERING,
+            IMPORTED,
             DEVICE_MEMORY,
             ALLOCATIONS,
             FREES,

@@ -60,8 +60,8 @@ final class MetricsReference {
                 # sessions that hold more than nine tenths of their limit
                 gpuslice_used_bytes / gpuslice_limit_bytes > 0.9
 
-                # how much of each device is handed out
-                sum by (instance, device) (gpuslice_charge_bytes) / on (instance, device) gpuslice_device_memory_bytes
+                # how much of each device the sessions hold
+                sum by (instance, device) (gpuslice_used_bytes) / on (instance, device) gpuslice_device_memory_bytes
 
                 # programs that the limit does not reach
                 gpuslice_unenforced_processes > 0

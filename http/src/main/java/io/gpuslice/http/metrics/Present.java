@@ -19,7 +19,8 @@ final class Present {
         onDevices(seen, Catalogue.USED, DeviceUse::used);
         onDevices(seen, Catalogue.CHARGE, DeviceUse::charge);
         onDevices(seen, Catalogue.LIMIT, DeviceUse::limit);
-        lingering(seen);
+        remainders(seen, Catalogue.LINGERING, Remainder.Reason.LINGERING);
+        remainders(seen, Catalogue.IMPORTED, Remainder.Reason.IMPORTED);
         text.family(Catalogue.DEVICE_MEMORY);
         for (Devices.Device device : known.devices()) {
             if (device.capacity() > 0) {
@@ -79,15 +80,15 @@ final class Present {
     }
 
     /** Rare: where there is none, there is no series. */
-    private void lingering(Sightings.Seen seen) {
-        text.family(Catalogue.LINGERING);
+    private void remainders(Sightings.Seen seen, Family family, Remainder.Reason reason) {
+        text.family(family);
         for (SessionView session : seen.sessions()) {
             Map<String, Long> perDevice = new TreeMap<>();
             session.remainders().stream()
-                    .filter(remainder -> remainder.reason() == Remainder.Reason.LINGERING)
+                    .filter(remainder -> remainder.reason() == reason)
                     .forEach(remainder -> perDevice.merge(remainder.device().toString(), remainder.bytes(), Long::sum));
             perDevice.forEach((device, bytes) ->
-                    text.sample(Catalogue.LINGERING, bytes, device, session.id().text()));
+                    text.sample(family, bytes, device, session.id().text()));
         }
     }
 

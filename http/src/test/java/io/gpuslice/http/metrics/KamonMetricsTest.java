@@ -161,7 +161,8 @@ class KamonMetricsTest {
                         "bb",
                         List.of(
                                 new Remainder(dead, FIRST, 30, Remainder.Reason.LINGERING),
-                                new Remainder(new ProcessId("boot", 67, 1), FIRST, 4, Remainder.Reason.LINGERING)),
+                                new Remainder(new ProcessId("boot", 67, 1), FIRST, 4, Remainder.Reason.LINGERING),
+                                new Remainder(new ProcessId("boot", 68, 1), FIRST, 5, Remainder.Reason.IMPORTED)),
                         List.of(new Unenforced(88, "a", "b"), new Unenforced(89, "a", "b")),
                         new DeviceUse(FIRST, 800, 50, 70),
                         new DeviceUse(SECOND, 800, 6, 6)),
@@ -170,6 +171,7 @@ class KamonMetricsTest {
         assertThat(scrape().values())
                 .containsEntry("gpuslice_lingering_bytes" + ON_FIRST.formatted("bb"), 34.0)
                 .doesNotContainKey("gpuslice_lingering_bytes" + ON_SECOND.formatted("bb"))
+                .containsEntry("gpuslice_imported_bytes" + ON_FIRST.formatted("bb"), 5.0)
                 .containsEntry("gpuslice_unenforced_processes{session=\"bb\"}", 2.0)
                 .doesNotContainKey("gpuslice_lingering_bytes" + ON_FIRST.formatted("aa"))
                 .containsEntry("gpuslice_unenforced_processes{session=\"aa\"}", 0.0);
@@ -404,7 +406,9 @@ class KamonMetricsTest {
                 NOTHING,
                 session(
                         "aa",
-                        List.of(new Remainder(gone, FIRST, 1, Remainder.Reason.LINGERING)),
+                        List.of(
+                                new Remainder(gone, FIRST, 1, Remainder.Reason.LINGERING),
+                                new Remainder(gone, FIRST, 1, Remainder.Reason.IMPORTED)),
                         List.of(),
                         new DeviceUse(FIRST, 800, 5, 7)));
 

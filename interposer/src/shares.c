@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shares.h"
+
+#include <string.h>
+
+#include "debug.h"
+#include "lock.h"
+#include "map.h"
+#include "transport.h"
+
+enum side { EXPORT, IMPORT };
+
+/* One key, on one side. It is here as long as it lives or there is something to say about it. */
+struct share {
+    uint64_t name; /* of side and key */
+    uint64_t next; /* in the queue of those that something is to be said about */
+    uint64_t block; /* an export's */
+    uint64_t bytes;
+    struct share_key key;
+    uint32_t side;
+    uint32_t device;
+    uint32_t references; /* exports have one; 0: gone */
+    uint8_t told;        /* the daemon knows it */
+    uint8_t outdated;    /* but as something else: the key was used again before it heard of the end */
+    uint8_t queued;
+};
+
+/* What has been exported: under which name, and whether under others too. */
+struct block {
+    uint64_t block;
+    uint64_t name;
+    uint64_t names;
+};
+
+static uint64_t block_of(enum shares_of of, uint64_t handle)
+{
+    return of == SHARES_PHYSICAL ? handle ^ 1ull << 63 : handle; /* no address has that bit */
+}
+
+/* 64 bytes as 64 bits; find() compares the whole key, so two keys of one name are merely not both followed. */
+static uint64_t name_of(enum side side, const struct share_key *key)
+{
+    uint64_t name = 0xcbf29ce484222325ull + side; /* FNV-1a */
+    for (size_t i = 0; i < sizeof key->bytes; i++)
+        name = (name ^ key->bytes[i]) * 0x100000001b3ull;
+    return name != 0 ? name : 1;
+}
+
+bool shares_key_is_set(const struct share_key *key)
+{
+    static const struct share_key none;
+    return memcmp(key, &none, sizeof none) != 0;
+}
+
+/* ------------------------------------------------------------ the book; its lock is held */
+
+static struct share *named(struct shares *shares, uint64_t name)
+{
+    return map_find(&shares->live, sizeof(struct share), name);
+}
+
+static struct share *find(struct shares *shares, enum side side, const struct share_key *key)
+{
+    struct share *share = named(shares, name_of(side, key));
+    return share != NULL && share->side == side && memcmp(&share->key, key, sizeof *key) == 0 ? share : NULL;
+}
+
+static void queue(struct shares *shares, struct share *share)
+{
+    if (share->queued)
+        return;
+    share->queued = 1;
+    share->next = 0;
+    struct share *last = named(shares, shares->last);
+    if (last == NULL)
+        shares->first = share->name;
+    else
+        last->next = share->name;
+    shares->last = share->name;
+}
+
+static struct share *add(struct shares *shares, enum side side, const struct share_key *key)
+{
+    uint64_t name = name_of(side, key);
+    struct share *share = named(shares, name);
+    if (share != NULL)
+        return share->side == side && memcmp(&share->key, key, sizeof *key) == 0 ? share : NULL;
+    share = shares->live.count < SHARES_MAX ? map_add(&shares->live, sizeof *share, name) : NULL;
+    if (share == NULL) {
+        if (!shares->full)
+            debug_notice("%u pieces of memory are shared with other processes: nobody will be charged for further ones "
+                         "when their exporter is gone", shares->live.count);
+        shares->full = true;
+        return NULL;
+    }
+    share->side = side;
+    share->key = *key;
+    return share;
+}
+
+/* `references` was 0. */
+static void begin(struct shares *shares, struct share *share, uint32_t device, uint64_t bytes)
+{
+    share->outdated = share->told;
+    share->references = 1;
+    share->device = device;
+    share->bytes = bytes;
+    queue(shares, share);
+}
+
+static void end(struct shares *shares, struct share *share)
+{
+    if (--share->references == 0)
+        queue(shares, share);
+}
+
+static void name_block(struct shares *shares, uint64_t block, uint64_t name)
+{
+    struct block *known = map_add(&shares->blocks, sizeof *known, block);
+    if (known == NULL)
+        return; /* its release will not be said; its owner's end will */
+    known->names++;
+    known->name = name;
+}
+
+static void release(struct shares *shares, uint64_t block)
+{
+    struct block *known = map_find(&shares->blocks, sizeof *known, block);
+    if (known == NULL)
+        return;
+    bool many = known->names > 1;
+    struct share *share = many ? map_next(&shares->live, sizeof *share, NULL) : named(shares, known->name);
+    map_remove(&shares->blocks, sizeof *known, known);
+    for (; share != NULL; share = many ? map_next(&shares->live, sizeof *share, share) : NULL) {
+        if (share->side == EXPORT && share->block == block && share->references > 0)
+            end(shares, share);
+    }
+}
+
+/* ------------------------------------------------------------ hooks */
+
+static bool anything_to_say(struct process *process)
+{
+    int state = lock_enter(&process->shares.lock);
+    bool anything = process->shares.first != 0;
+    lock_leave(&process->shares.lock, state);
+    return anything;
+}
+
+/* With a config: connects if need be, as an allocation would. */
+static void speak(const struct config *config, struct process *process)
+{
+    if (!anything_to_say(process))
+        return;
+    int state = lock_enter(&process->lock);
+    if (config == NULL)
+        transport_shares(process);
+    else if (atomic_load_explicit(&process->has_devices, memory_order_acquire))
+        transport_join(config, process);
+    lock_leave(&process->lock, state);
+}
+
+void shares_exported(const struct config *config, struct process *process, enum shares_of of, uint64_t handle,
+                     uint32_t device, uint64_t bytes, const struct share_key *key)
+{
+    struct shares *shares = &process->shares;
+    if (!shares_key_is_set(key))
+        return;
+    int state = lock_enter(&shares->lock);
+    struct share *share = add(shares, EXPORT, key);
+    if (share != NULL && (share->references == 0 || share->block != block_of(of, handle))) {
+        share->block = block_of(of, handle);
+        name_block(shares, share->block, share->name);
+        begin(shares, share, device, bytes);
+    }
+    atomic_store_explicit(&shares->exporting, 1, memory_order_relaxed);
+    lock_leave(&shares->lock, state);
+    speak(config, process);
+}
+
+void shares_released_now(struct process *process, enum shares_of of, uint64_t handle)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    release(shares, block_of(of, handle));
+    lock_leave(&shares->lock, state);
+    speak(NULL, process);
+}
+
+void shares_renamed(struct process *process, enum shares_of of, uint64_t from, uint64_t to)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    for (struct share *share = NULL; (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
+        if (share->side != EXPORT || share->references == 0 || share->block != block_of(of, from))
+            continue;
+        share->block = block_of(of, to);
+        name_block(shares, share->block, share->name);
+    }
+    struct block *former = map_find(&shares->blocks, sizeof *former, block_of(of, from));
+    if (former != NULL)
+        map_remove(&shares->blocks, sizeof *former, former);
+    lock_leave(&shares->lock, state);
+}
+
+void shares_imported(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                     const struct share_key *key)
+{
+    struct shares *shares = &process->shares;
+    if (!shares_key_is_set(key))
+        return;
+    int state = lock_enter(&shares->lock);
+    const struct share *own = find(shares, EXPORT, key);
+    struct share *share = own != NULL && own->references > 0 ? NULL : add(shares, IMPORT, key);
+    if (share != NULL && share->references > 0)
+        share->references++;
+    else if (share != NULL)
+        begin(shares, share, device, bytes);
+    lock_leave(&shares->lock, state);
+    speak(config, process);
+}
+
+void shares_closed(struct process *process, const struct share_key *key)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    struct share *share = find(shares, IMPORT, key);
+    if (share != NULL && share->references > 0)
+        end(shares, share);
+    lock_leave(&shares->lock, state);
+    speak(NULL, process);
+}
+
+/* ------------------------------------------------------------ what the daemon hears */
+
+static bool owes_end(const struct share *share)
+{
+    return share->told && (share->references == 0 || share->outdated);
+}
+
+static bool owes_beginning(const struct share *share)
+{
+    return !share->told && share->references > 0;
+}
+
+static void fill(struct gpuslice_share *frame, const struct share *share)
+{
+    bool ends = owes_end(share);
+    *frame = (struct gpuslice_share){.device = share->device, .bytes = ends ? 0 : share->bytes};
+    if (share->side == EXPORT)
+        frame->what = ends ? GPUSLICE_SHARE_RELEASED : GPUSLICE_SHARE_EXPORTED;
+    else
+        frame->what = ends ? GPUSLICE_SHARE_CLOSED : GPUSLICE_SHARE_IMPORTED;
+    memcpy(frame->key, share->key.bytes, sizeof frame->key);
+}
+
+bool shares_next(struct process *process, struct gpuslice_share *frame)
+{
+    struct shares *shares = &process->shares;
+    bool found = false;
+    int state = lock_enter(&shares->lock);
+    for (struct share *share; !found && (share = named(shares, shares->first)) != NULL;) {
+        found = owes_end(share) || owes_beginning(share);
+        if (found) {
+            fill(frame, share);
+            continue;
+        }
+        shares->first = share->next;
+        shares->last = share->next != 0 ? shares->last : 0;
+        share->queued = 0;
+        if (share->references == 0)
+            map_remove(&shares->live, sizeof *share, share);
+    }
+    lock_leave(&shares->lock, state);
+    return found;
+}
+
+void shares_said(struct process *process, const struct gpuslice_share *frame)
+{
+    struct shares *shares = &process->shares;
+    struct share_key key;
+    memcpy(key.bytes, frame->key, sizeof key.bytes);
+    bool began = frame->what == GPUSLICE_SHARE_EXPORTED || frame->what == GPUSLICE_SHARE_IMPORTED;
+    bool export = frame->what == GPUSLICE_SHARE_EXPORTED || frame->what == GPUSLICE_SHARE_RELEASED;
+    int state = lock_enter(&shares->lock);
+    struct share *share = find(shares, export ? EXPORT : IMPORT, &key);
+    if (share != NULL) {
+        share->told = began;
+        share->outdated = 0;
+    }
+    lock_leave(&shares->lock, state);
+}
+
+void shares_say_again(struct process *process)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    for (struct share *share = NULL; (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
+        if (share->references == 0 || share->outdated)
+            continue; /* its end is still to be said, and is in the queue */
+        share->told = 0;
+        queue(shares, share);
+    }
+    lock_leave(&shares->lock, state);
+}

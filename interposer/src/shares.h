@@ -1,0 +1,59 @@
+/*
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * What this process shares with others, by key: memory of its own that it made handles to, and memory of others that it
+ * opened. The daemon is told, so that somebody is charged once the exporter is gone. What it has not heard yet, because
+ * it is away, is remembered here: a free or a close never waits for it.
+ */
+#ifndef GPUSLICE_SHARES_H
+#define GPUSLICE_SHARES_H
+
+#include "state.h"
+
+/* Keys that one process is followed with; those beyond are not (the daemon would not listen either). */
+#define SHARES_MAX 65536u
+
+/* What a handle was made to. Allocation handles and addresses are name spaces of their own. */
+enum shares_of { SHARES_ADDRESS, SHARES_PHYSICAL };
+
+/* A key that is all 0 says nothing, and nothing is told. */
+bool shares_key_is_set(const struct share_key *key);
+
+/* `handle`, this process's own, can be opened under `key` from now on. */
+void shares_exported(const struct config *config, struct process *process, enum shares_of of, uint64_t handle,
+                     uint32_t device, uint64_t bytes, const struct share_key *key);
+
+/* `handle` is about to be let go of, whatever the driver then says: should it refuse, the memory counts twice as long as
+ * this process lives, and not at all never. */
+void shares_released_now(struct process *process, enum shares_of of, uint64_t handle);
+
+static inline bool shares_is_exporting(const struct process *process)
+{
+    /* relaxed: who frees what another thread exported has heard from that thread. */
+    return atomic_load_explicit(&process->shares.exporting, memory_order_relaxed) != 0;
+}
+
+static inline void shares_released(struct process *process, enum shares_of of, uint64_t handle)
+{
+    if (shares_is_exporting(process))
+        shares_released_now(process, of, handle);
+}
+
+/* What was exported as `from` is called `to` from now on. */
+void shares_renamed(struct process *process, enum shares_of of, uint64_t from, uint64_t to);
+
+/* One reference more to what another process exported under `key`, and one less. */
+void shares_imported(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+                     const struct share_key *key);
+void shares_closed(struct process *process, const struct share_key *key);
+
+/* ------------------------------------------------------------ for transport.c, under the process's lock */
+
+/* What the daemon should hear next, in the order in which it came about. False: nothing. */
+bool shares_next(struct process *process, struct gpuslice_share *share);
+/* It has been sent. */
+void shares_said(struct process *process, const struct gpuslice_share *share);
+/* A new connection: all that lives is said again. */
+void shares_say_again(struct process *process);
+
+#endif
