@@ -45,7 +45,9 @@ public record DaemonArguments(Map<String, String> settings, Optional<Path> file,
     public static String usage() {
         StringBuilder usage = new StringBuilder("""
                 Usage: gpusliced [--config FILE] [FLAG VALUE]...
-                The daemon of gpuslice: keeps the sessions and decides every allocation.
+                       gpusliced journal verify|export|repair [FLAG VALUE]...
+                The daemon of gpuslice: keeps the sessions and decides every allocation. `journal` looks at the state of one
+                that is stopped; `gpusliced journal --help` says more.
 
                   --config FILE
                       Read this file instead of /etc/gpuslice and ~/.config/gpuslice.

@@ -13,6 +13,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
@@ -22,7 +23,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@code gpusliced}. Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot start or ends otherwise, 2 for settings that
- * make no sense. SIGHUP opens the audit log anew.
+ * make no sense. SIGHUP opens the audit log anew. {@code gpusliced journal …} is a {@link JournalCommand}.
  */
 public final class Main {
 
@@ -38,6 +39,9 @@ public final class Main {
     public static void main(String[] arguments) {
         int code;
         try {
+            if (arguments.length > 0 && arguments[0].equals(JournalCommand.NAME)) {
+                System.exit(JournalCommand.run(Arrays.copyOfRange(arguments, 1, arguments.length), System.out));
+            }
             DaemonArguments given = DaemonArguments.parse(arguments);
             if (given.help()) {
                 System.out.print(DaemonArguments.usage());

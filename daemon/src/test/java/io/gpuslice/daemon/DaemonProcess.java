@@ -24,7 +24,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A daemon in a process of its own, as people run it, and what its clients see of it. */
-final class DaemonProcess implements AutoCloseable {
+public final class DaemonProcess implements AutoCloseable {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -40,15 +40,22 @@ final class DaemonProcess implements AutoCloseable {
     }
 
     /** Starts one with its state, its socket and its output in {@code directory}; does not wait until it listens. */
-    static DaemonProcess launch(Path directory, String... arguments) throws IOException {
+    public static DaemonProcess launch(Path directory, String... arguments) throws IOException {
         return launch(Main.class, directory, Files.createTempFile(directory, "errors", ".log"), arguments);
     }
 
     /** @param errors added to */
     private static DaemonProcess launch(Class<?> main, Path directory, Path errors, String... arguments)
             throws IOException {
+        return launch(List.of(), main, directory, errors, arguments);
+    }
+
+    /** @param by a command that becomes the one behind it */
+    private static DaemonProcess launch(
+            List<String> by, Class<?> main, Path directory, Path errors, String... arguments) throws IOException {
         Path socket = directory.resolve("socket");
-        List<String> command = new ArrayList<>(List.of(
+        List<String> command = new ArrayList<>(by);
+        command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "--sun-misc-unsafe-memory-access=allow",
@@ -70,7 +77,7 @@ final class DaemonProcess implements AutoCloseable {
     }
 
     /** Starts one and waits until it listens. */
-    static DaemonProcess start(Path directory, String... arguments) throws IOException {
+    public static DaemonProcess start(Path directory, String... arguments) throws IOException {
         return launch(directory, arguments).ready();
     }
 
@@ -82,6 +89,24 @@ final class DaemonProcess implements AutoCloseable {
     /** The same; ends by itself when {@link #endByItself} is called. */
     static DaemonProcess startUnsteady(Path directory) throws IOException {
         return launch(EndsByItself.class, directory, Files.createTempFile(directory, "errors", ".log"))
+                .ready();
+    }
+
+    /** The same, with more variables, each {@code NAME=value}. */
+    static DaemonProcess startWith(List<String> variables, Path directory) throws IOException {
+        List<String> by = new ArrayList<>(List.of("/usr/bin/env"));
+        by.addAll(variables);
+        return launch(by, Main.class, directory, Files.createTempFile(directory, "errors", ".log"))
+                .ready();
+    }
+
+    /** The same, where everybody may read and write what a program makes, unless the program sees to it. */
+    static DaemonProcess startWithUmask(String umask, Path directory) throws IOException {
+        return launch(
+                        List.of("/bin/sh", "-c", "umask " + umask + "; exec \"$@\"", "sh"),
+                        Main.class,
+                        directory,
+                        Files.createTempFile(directory, "errors", ".log"))
                 .ready();
     }
 
@@ -160,13 +185,13 @@ final class DaemonProcess implements AutoCloseable {
     }
 
     /** SIGKILL. */
-    void kill() throws InterruptedException {
+    public void kill() throws InterruptedException {
         process.destroyForcibly();
         process.waitFor();
     }
 
     /** SIGTERM; returns the exit code. */
-    int stop() throws InterruptedException {
+    public int stop() throws InterruptedException {
         process.destroy();
         return exitCode();
     }
@@ -178,7 +203,7 @@ final class DaemonProcess implements AutoCloseable {
         return process.exitValue();
     }
 
-    Client connect() throws IOException {
+    public Client connect() throws IOException {
         return new Client(UnixSocket.connect(socket, PATIENCE));
     }
 
@@ -213,7 +238,7 @@ final class DaemonProcess implements AutoCloseable {
     }
 
     /** One connection: asks and waits for the answer. */
-    static final class Client implements AutoCloseable {
+    public static final class Client implements AutoCloseable {
         private static final int HEADER = 16;
 
         private final UnixSocket socket;
@@ -223,7 +248,7 @@ final class DaemonProcess implements AutoCloseable {
             this.socket = socket;
         }
 
-        <T extends Frame> T ask(Frame request, Class<T> answer) throws IOException, ProtocolException {
+        public <T extends Frame> T ask(Frame request, Class<T> answer) throws IOException, ProtocolException {
             Frame got = ask(request);
             if (!answer.isInstance(got)) {
                 throw new AssertionError("expected " + answer.getSimpleName() + ", got " + got);
@@ -231,7 +256,7 @@ final class DaemonProcess implements AutoCloseable {
             return answer.cast(got);
         }
 
-        Frame ask(Frame request) throws IOException, ProtocolException {
+        public Frame ask(Frame request) throws IOException, ProtocolException {
             socket.write(ByteBuffer.wrap(FrameCodec.encode(request, ++seq)));
             ByteBuffer header = ByteBuffer.allocate(HEADER).order(ByteOrder.LITTLE_ENDIAN);
             socket.read(header);

@@ -42,11 +42,12 @@ class DaemonTest {
         try (Memfd page = mappedPage();
                 DaemonProcess daemon = DaemonProcess.start(directory);
                 Client client = daemon.connect()) {
-            session = client.ask(new Frame.Open("", "64MB", "train", 0, Abi.FLAG_KEEP), Frame.Opened.class);
+            int flags = Abi.FLAG_KEEP | Abi.FLAG_STRICT;
+            session = client.ask(new Frame.Open("", "64MB", "train", 0, flags), Frame.Opened.class);
             try (Client member = daemon.connect()) {
                 member.ask(hello(session), Frame.Welcome.class);
                 for (int i = 1; i <= 250; i++) {
-                    // More than fits as long as nothing is used: each raises the charge, and so is journaled.
+                    // More than before, and nothing is used: each raises the charge, and so is journaled.
                     member.ask(new Frame.Charge(i * 64L * 1024, 0), Frame.Granted.class);
                 }
                 assertThat(member.ask(new Frame.Charge(65 * MIB, 0))).isInstanceOf(Frame.Denied.class);

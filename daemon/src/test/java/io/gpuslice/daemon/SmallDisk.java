@@ -60,6 +60,16 @@ public final class SmallDisk implements AutoCloseable {
         Files.delete(directory.resolve(BALLAST));
     }
 
+    /** From now on nobody can write there; nobody may have a file open to write. */
+    public void readOnly() throws IOException, InterruptedException {
+        Process mount = new ProcessBuilder("mount", "-o", "remount,ro", directory.toString())
+                .inheritIO()
+                .start();
+        if (mount.waitFor() != 0) {
+            throw new IOException(directory + " cannot be made read-only");
+        }
+    }
+
     @Override
     public void close() throws IOException {
         // Lazily: a daemon under test may not be quite gone.

@@ -27,8 +27,10 @@ import org.apache.pekko.actor.setup.ActorSystemSetup;
  * lock               held by the daemon, whose pid it contains
  * durable/journal    the list of sessions: each write is on the disk before it is answered
  * durable/snapshots
+ * durable/marks      how far the journal has come
  * fast/journal       each session's books: good for one life of the machine
  * fast/snapshots
+ * fast/marks
  * </pre>
  *
  * A directory that was in use and cannot be read any more is refused, with what to do about it: a daemon that began anew
@@ -36,12 +38,14 @@ import org.apache.pekko.actor.setup.ActorSystemSetup;
  */
 public final class StateDirectory implements AutoCloseable {
 
-    private static final String DURABLE = "durable";
-    private static final String FAST = "fast";
-    private static final String JOURNAL = "journal";
-    private static final String SNAPSHOTS = "snapshots";
+    static final String DURABLE = "durable";
+    static final String FAST = "fast";
+    private static final String JOURNAL = JournalScan.JOURNAL;
+    private static final String SNAPSHOTS = JournalScan.SNAPSHOTS;
     private static final String LOCK = "lock";
     private static final String LIBRARIES = "native";
+    /** What is wrong, at most, where all of it would be too much. */
+    private static final int SAID = 3;
 
     private final Path directory;
     private final LockFile lock;
@@ -150,8 +154,10 @@ public final class StateDirectory implements AutoCloseable {
 
     /** How to go on where the state cannot be read. */
     public static String wayOut(Path directory) {
-        return "Nothing was changed. To start anew without the sessions in it, move it aside: mv " + directory + " "
-                + directory + ".broken";
+        return "Nothing was changed. `gpusliced journal verify --state-dir " + directory
+                + "` says what is wrong, and `gpusliced journal repair --state-dir " + directory
+                + "` keeps what can be read; to start anew without the sessions in it, move it aside: mv " + directory
+                + " " + directory + ".broken";
     }
 
     private DiskSpace room(String kind) {
@@ -162,7 +168,7 @@ public final class StateDirectory implements AutoCloseable {
         return directory.resolve(kind).resolve(what).toString();
     }
 
-    private static LockFile lock(Path directory) throws IOException {
+    static LockFile lock(Path directory) throws IOException {
         Path file = directory.resolve(LOCK);
         Optional<LockFile> lock = LockFile.tryLock(file);
         if (lock.isEmpty()) {
@@ -182,7 +188,12 @@ public final class StateDirectory implements AutoCloseable {
             if (create && !Files.exists(journal.resolve("CURRENT"))) {
                 Files.createDirectories(journal);
                 Files.createDirectories(directory.resolve(kind).resolve(SNAPSHOTS));
+                Marks.create(directory.resolve(kind).resolve(Marks.NAME));
                 engine.create(journal);
+            }
+            List<String> problems = JournalScan.of(directory.resolve(kind)).problems();
+            if (!problems.isEmpty()) {
+                throw new IOException(summary(problems));
             }
             engine.verify(journal);
         } catch (NoSuchFileException e) {
@@ -191,6 +202,12 @@ public final class StateDirectory implements AutoCloseable {
             throw new StateException(
                     "the journal in " + journal + " cannot be read: " + e.getMessage() + ". " + wayOut(directory), e);
         }
+    }
+
+    private static String summary(List<String> problems) {
+        int more = problems.size() - SAID;
+        return String.join("; ", problems.subList(0, Math.min(SAID, problems.size())))
+                + (more > 0 ? "; and " + more + " more" : "");
     }
 
     private static Engine engine(Path directory, JournalEngine wanted) throws IOException {
@@ -211,7 +228,7 @@ public final class StateDirectory implements AutoCloseable {
         return best;
     }
 
-    private static void delete(Path tree) throws IOException {
+    static void delete(Path tree) throws IOException {
         if (Files.exists(tree)) {
             List<Path> paths;
             try (Stream<Path> walk = Files.walk(tree)) {

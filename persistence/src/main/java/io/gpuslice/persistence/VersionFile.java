@@ -53,18 +53,21 @@ record VersionFile(String id, String boot, boolean begun) {
             throw new StateException(directory + " is in format " + format + ", and this gpuslice reads format "
                     + FORMAT + ": use the version that wrote it. " + StateDirectory.wayOut(directory));
         }
-        String id = properties.getProperty("id");
-        String boot = properties.getProperty("boot");
-        if (id == null || boot == null) {
-            throw new StateException(file + " is incomplete. " + StateDirectory.wayOut(directory));
+        VersionFile read = new VersionFile(
+                properties.getProperty("id", ""),
+                properties.getProperty("boot", ""),
+                "true".equals(properties.getProperty("begun")));
+        // A wrong boot alone would have the books of living processes thrown away.
+        if (!read.sum().equals(properties.getProperty("sum"))) {
+            throw new StateException(file + " is damaged. " + StateDirectory.wayOut(directory));
         }
-        return Optional.of(new VersionFile(id, boot, "true".equals(properties.getProperty("begun"))));
+        return Optional.of(read);
     }
 
     /** Writes the file: whole or not at all, and on the disk when this returns. */
     void write(Path directory) throws IOException {
         Path fresh = directory.resolve(NAME + ".new");
-        String text = "format=" + FORMAT + "\nid=" + id + "\nboot=" + boot + "\nbegun=" + begun + "\n";
+        String text = text() + "sum=" + sum() + "\n";
         try (FileChannel channel = FileChannel.open(
                 fresh, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
             channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
@@ -74,5 +77,13 @@ record VersionFile(String id, String boot, boolean begun) {
         try (FileChannel entries = FileChannel.open(directory, StandardOpenOption.READ)) {
             entries.force(true);
         }
+    }
+
+    private String text() {
+        return "format=" + FORMAT + "\nid=" + id + "\nboot=" + boot + "\nbegun=" + begun + "\n";
+    }
+
+    private String sum() {
+        return Integer.toHexString(CheckSum.of(ByteBuffer.wrap(text().getBytes(StandardCharsets.UTF_8))));
     }
 }
