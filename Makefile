@@ -22,7 +22,7 @@ JDK := $(shell tools/find-jdk 2> /dev/null)
 .PHONY: help
 help: ## this list
 	@echo 'make …'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 .PHONY: build
 build: build/.tree interposer launcher fakecuda programs differential ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
@@ -43,6 +43,14 @@ verify: test dist ## everything that is too long for `make test`: the large mode
 	@it/differential/run $(STEPS)
 	@$(MAKE) --silent -C interposer fuzz SECONDS=300
 
+# So many rounds, each with the seed behind the last one's. A round says its seed; with ROUNDS=1 it is done again alone.
+ROUNDS := 40
+SEED :=
+.PHONY: stress
+stress: build ## ten processes that want far more than their limit, a third of them killed, over and over
+	@tools/mvn --quiet --projects it --also-make -Dtest=StressTest -Dsurefire.failIfNoSpecifiedTests=false \
+	    -Dgpuslice.stress.rounds=$(ROUNDS) $(SEED:%=-Dgpuslice.stress.seed=%) test
+
 .PHONY: dist
 dist: build ## the package with a Java of its own, in build/dist
 	@tools/dist build/dist
@@ -61,8 +69,12 @@ model: | tools-found ## the charge protocol, every interleaving
 	@"$(JDK)/bin/java" -cp $(MODEL_CLASSES) io.gpuslice.model.ModelMain $(MODEL)
 
 .PHONY: bench
-bench: build ## what a charge, a reclaim and a start cost, beside the same machine without gpuslice
-	@bench/run
+bench: build ## what gpuslice costs, and docs/benchmarks.md from it; under 10 minutes on a machine that does nothing else
+	@bench/run --report
+
+.PHONY: bench-quick
+bench-quick: build ## the same with fewer rounds, in about a minute
+	@bench/run --profile quick
 
 .PHONY: fmt
 fmt: | tools-found ## formats the Java sources as `make test` wants them
@@ -102,7 +114,7 @@ build/.jars: $(JAVA_INPUTS) | tools-found
 	@touch $@
 
 # The C parts go first because the training run of the start-up caches starts a program with them.
-build/.tree: build/.jars tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher
+build/.tree: build/.jars tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher programs
 	tools/assemble $(TREE)
 	@touch $@
 
