@@ -227,6 +227,7 @@ struct gpuslice_error {
  *
  *   0      struct gpuslice_page_header
  *   64     struct gpuslice_page_device [GPUSLICE_MAX_DEVICES]
+ *   2112   struct gpuslice_page_counts [GPUSLICE_PAGE_STRIPES]
  *   4096   the table of live allocations: segment 0, segment 1, …
  *
  * Segment k holds GPUSLICE_TABLE_SEGMENT0 << k entries and starts where segment k−1 ends; the memfd is as long as
@@ -234,6 +235,9 @@ struct gpuslice_error {
  * grows by raising header.segments: nothing is moved, nobody waits.
  */
 #define GPUSLICE_PAGE_MAGIC 0x314547504c535047ull /* "GPSLPGE1" */
+#define GPUSLICE_PAGE_COUNTS_OFFSET 2112u
+#define GPUSLICE_PAGE_STRIPES 31u      /* cache lines between the devices and the table */
+#define GPUSLICE_STRIPE_DEVICES 4u     /* that have words in a stripe */
 #define GPUSLICE_PAGE_TABLE_OFFSET 4096u
 #define GPUSLICE_TABLE_SEGMENT0 4096u  /* entries: 64 KiB */
 #define GPUSLICE_TABLE_SEGMENTS 12u    /* 4096 · (2^12 − 1) = 16.8 million live allocations */
@@ -270,10 +274,21 @@ struct gpuslice_page_device {
     uint64_t charge;       /* DAEMON: bytes this process may hold, | GPUSLICE_GATED. seq_cst on both sides */
     uint64_t used;         /* shim: bytes it holds; may stand above charge while an allocation backs off. seq_cst */
     uint64_t peak;         /* shim: highest used that an allocation kept; relaxed, may miss a race */
-    uint64_t allocations;  /* shim: how many succeeded, ever */
-    uint64_t frees;        /* shim: how many of those have been returned */
+    uint64_t allocations;  /* shim: how many succeeded, ever, besides those in the stripes */
+    uint64_t frees;        /* shim: how many have been returned, besides those in the stripes */
     uint64_t denials;      /* shim: how many were refused */
     uint64_t reserved[2];
+};
+
+/*
+ * One cache line, a stripe of the two counters that every allocation and free raises. One thread of the process writes
+ * it, so it needs no read-modify-write and no other thread's cache line. What a device has seen is the sum of its own
+ * word and its word in every stripe. Threads beyond the stripes, and devices beyond those that have words here, raise
+ * the device's own. relaxed.
+ */
+struct gpuslice_page_counts {
+    uint64_t allocations[GPUSLICE_STRIPE_DEVICES]; /* shim */
+    uint64_t frees[GPUSLICE_STRIPE_DEVICES];       /* shim */
 };
 
 enum gpuslice_allocation_kind {
@@ -347,10 +362,15 @@ GPUSLICE_AT(gpuslice_page_header, page_id, 24);
 GPUSLICE_AT(gpuslice_page_header, segments, 40);
 GPUSLICE_SIZE(gpuslice_page_device, 64);
 GPUSLICE_AT(gpuslice_page_device, used, 8);
+GPUSLICE_SIZE(gpuslice_page_counts, 64);
+GPUSLICE_AT(gpuslice_page_counts, frees, 32);
 GPUSLICE_SIZE(gpuslice_page_entry, 16);
-_Static_assert(sizeof(struct gpuslice_page_header) + GPUSLICE_MAX_DEVICES * sizeof(struct gpuslice_page_device) <=
+_Static_assert(sizeof(struct gpuslice_page_header) + GPUSLICE_MAX_DEVICES * sizeof(struct gpuslice_page_device) ==
+                   GPUSLICE_PAGE_COUNTS_OFFSET,
+               "the stripes do not follow the devices");
+_Static_assert(GPUSLICE_PAGE_COUNTS_OFFSET + GPUSLICE_PAGE_STRIPES * sizeof(struct gpuslice_page_counts) ==
                    GPUSLICE_PAGE_TABLE_OFFSET,
-               "the devices run into the table");
+               "the table does not follow the stripes");
 
 /*
  * The library's own description of the above, one line per fact, NUL-terminated, static:

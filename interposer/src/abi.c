@@ -33,6 +33,9 @@
     X(GPUSLICE_SHARE_IMPORTED) \
     X(GPUSLICE_SHARE_CLOSED) \
     X(GPUSLICE_PAGE_MAGIC) \
+    X(GPUSLICE_PAGE_COUNTS_OFFSET) \
+    X(GPUSLICE_PAGE_STRIPES) \
+    X(GPUSLICE_STRIPE_DEVICES) \
     X(GPUSLICE_PAGE_TABLE_OFFSET) \
     X(GPUSLICE_TABLE_SEGMENT0) \
     X(GPUSLICE_TABLE_SEGMENTS) \
@@ -165,6 +168,9 @@
     FIELD(gpuslice_page_device, frees) \
     FIELD(gpuslice_page_device, denials) \
     FIELD(gpuslice_page_device, reserved) \
+    STRUCT(gpuslice_page_counts) \
+    FIELD(gpuslice_page_counts, allocations) \
+    FIELD(gpuslice_page_counts, frees) \
     STRUCT(gpuslice_page_entry) \
     FIELD(gpuslice_page_entry, handle) \
     FIELD(gpuslice_page_entry, meta)

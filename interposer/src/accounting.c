@@ -29,6 +29,35 @@ void accounting_lower_in_newer(struct page *page, uint32_t device, uint64_t byte
     hot_lower(wait_for_newer(page), device, bytes); /* which may have been replaced as well: there are few pages */
 }
 
+_Thread_local struct counting counting __attribute__((tls_model("initial-exec")));
+
+void accounting_claim_stripe(struct process *process)
+{
+    uint32_t claimed = atomic_load_explicit(&process->stripes, memory_order_relaxed);
+    while (claimed < GPUSLICE_PAGE_STRIPES &&
+           !atomic_compare_exchange_weak_explicit(&process->stripes, &claimed, claimed + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+        ;
+    counting.generation = process->generation;
+    counting.stripe = claimed < GPUSLICE_PAGE_STRIPES ? claimed + 1 : 0;
+}
+
+uint64_t accounting_allocations(const struct page *page, uint32_t device)
+{
+    uint64_t sum = __atomic_load_n(&page->devices[device].allocations, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < GPUSLICE_PAGE_STRIPES && device < GPUSLICE_STRIPE_DEVICES; i++)
+        sum += __atomic_load_n(&page->counts[i].allocations[device], __ATOMIC_RELAXED);
+    return sum;
+}
+
+uint64_t accounting_frees(const struct page *page, uint32_t device)
+{
+    uint64_t sum = __atomic_load_n(&page->devices[device].frees, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < GPUSLICE_PAGE_STRIPES && device < GPUSLICE_STRIPE_DEVICES; i++)
+        sum += __atomic_load_n(&page->counts[i].frees[device], __ATOMIC_RELAXED);
+    return sum;
+}
+
 void accounting_hand_over(struct page *page, struct page *newer, uint32_t device_count)
 {
     for (uint32_t device = 0; device < device_count; device++) {
@@ -37,8 +66,8 @@ void accounting_hand_over(struct page *page, struct page *newer, uint32_t device
         uint64_t used = __atomic_fetch_or(&from->used, ACCOUNTING_HANDED_OVER, __ATOMIC_SEQ_CST);
         __atomic_store_n(&to->used, used, __ATOMIC_SEQ_CST);
         __atomic_store_n(&to->peak, __atomic_load_n(&from->peak, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-        __atomic_store_n(&to->allocations, __atomic_load_n(&from->allocations, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
-        __atomic_store_n(&to->frees, __atomic_load_n(&from->frees, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+        __atomic_store_n(&to->allocations, accounting_allocations(page, device), __ATOMIC_RELAXED);
+        __atomic_store_n(&to->frees, accounting_frees(page, device), __ATOMIC_RELAXED);
         __atomic_store_n(&to->denials, __atomic_load_n(&from->denials, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
     }
     atomic_store_explicit(&page->newer, newer, memory_order_release); /* pairs with wait_for_newer */

@@ -96,7 +96,7 @@ static inline bool hot_end(struct process *process, uint32_t device, uint64_t by
     struct page *page = process_page(process); /* perhaps another one by now */
     if (contexts_besides_primary(process) || !LIKELY(hot_record(page, handle, GPUSLICE_META(bytes, device, kind))))
         return false;
-    accounting_count_allocation(page, device);
+    accounting_count_allocation(process, page, device);
     return true;
 }
 
@@ -117,7 +117,7 @@ static inline void hot_free_end(struct process *process, const struct taken *tak
     struct page *page = process_page(process);
     table_release(taken->entry);
     hot_lower(page, device, bytes);
-    accounting_count_free(page, device);
+    accounting_count_free(process, page, device);
     if (ledger_reports(process))
         ledger_report(process, device, bytes, taken->handle);
 }

@@ -169,7 +169,7 @@ bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uin
         ledger_tell(process, REFUSAL_IMPOSSIBLE, device, bytes, "the table of live allocations is full");
         return false;
     }
-    accounting_count_allocation(page, device);
+    accounting_count_allocation(process, page, device);
     return true;
 }
 
@@ -239,14 +239,14 @@ void ledger_count_allocation(struct process *process, uint32_t device)
 {
     struct page *page = process_page(process);
     if (page != NULL)
-        accounting_count_allocation(page, device);
+        accounting_count_allocation(process, page, device);
 }
 
 void ledger_count_free(struct process *process, uint32_t device)
 {
     struct page *page = process_page(process);
     if (page != NULL)
-        accounting_count_free(page, device);
+        accounting_count_free(process, page, device);
 }
 
 /* ------------------------------------------------------------ many at a time */

@@ -52,6 +52,7 @@ static struct page *add(struct process *process, struct gpuslice_page_header *he
     struct page *page = &process->pages[process->page_count++];
     page->header = header;
     page->devices = (struct gpuslice_page_device *)(header + 1);
+    page->counts = (struct gpuslice_page_counts *)((char *)header + GPUSLICE_PAGE_COUNTS_OFFSET);
     page->table = (struct gpuslice_page_entry *)((char *)header + GPUSLICE_PAGE_TABLE_OFFSET);
     return page;
 }

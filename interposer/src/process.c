@@ -78,6 +78,7 @@ static void start(struct process *process)
     descriptor_close(&inherited_socket);
     descriptor_close(&inherited_page);
     draw_image_id(process->image_id);
+    memcpy(&process->generation, process->image_id, sizeof process->generation);
     process->connection.passed = -1;
     atomic_store_explicit(&process->phase, PROCESS_READY, memory_order_release);
     pthread_setcancelstate(cancel_state, NULL);

@@ -52,6 +52,7 @@ struct descriptor {
 struct page {
     struct gpuslice_page_header *header;
     struct gpuslice_page_device *devices;
+    struct gpuslice_page_counts *counts; /* the stripes */
     struct gpuslice_page_entry *table;
     struct page *older;           /* the page that this one took over from, or NULL */
     _Atomic(struct page *) newer; /* set when another page has taken over; `used` has the MOVED bit by then */
@@ -220,6 +221,8 @@ struct process {
     _Atomic uint32_t strict;      /* WELCOME's flag: frees are reported */
     _Atomic uint32_t told;        /* bit per kind of refusal already told on stderr */
     _Atomic uint32_t has_devices; /* `devices` is complete */
+    _Atomic uint32_t stripes;     /* of a page's counters that threads have claimed: the first so many */
+    uint64_t generation;          /* a word of image_id: what a thread remembers of a parent process is not ours */
     struct devices devices;       /* written once, before has_devices */
     uint8_t image_id[16];         /* random: this image, and after a fork another one */
 

@@ -12,13 +12,14 @@
 /* A page on ordinary memory. */
 struct small_page {
     _Alignas(64) struct gpuslice_page_header header;
-    struct gpuslice_page_device devices[2];
+    struct gpuslice_page_device devices[GPUSLICE_STRIPE_DEVICES + 1];
+    struct gpuslice_page_counts counts[GPUSLICE_PAGE_STRIPES];
 };
 
 static struct page view(struct small_page *small)
 {
     memset(small, 0, sizeof *small);
-    return (struct page){.header = &small->header, .devices = small->devices};
+    return (struct page){.header = &small->header, .devices = small->devices, .counts = small->counts};
 }
 
 static void anAllocationWithinTheChargeIsTaken(void)
@@ -80,6 +81,7 @@ static void aGatedPageAsksUnlessTheDaemonHasJustGranted(void)
 #define LIMIT (64 * MIB)
 
 struct session {
+    struct process *process;
     struct small_page small[2];
     struct page page[2];
     _Atomic uint64_t held;
@@ -155,7 +157,7 @@ static void fill_up(void *context, int index)
     (void)index;
     struct session *session = context;
     while (accounting_take(&session->page[0], 0, MIB, false) == ACCOUNTING_TAKEN) {
-        accounting_count_allocation(&session->page[0], 0);
+        accounting_count_allocation(session->process, &session->page[0], 0);
         atomic_fetch_add(&session->taken, 1);
     }
     accounting_count_denial(&session->page[0], 0);
@@ -165,15 +167,115 @@ static void eightThreadsFillTheChargeToTheLastByte(void)
 {
     static struct session session;
     for (int round = 0; round < 200; round++) {
+        session.process = test_process_create(1);
         session.page[0] = view(&session.small[0]);
         session.small[0].devices[0].charge = LIMIT + MIB - 1;
         session.taken = 0;
         test_threads(8, fill_up, &session);
+        test_process_destroy(session.process);
         if (!CHECK_EQUAL(session.taken, 64) || !CHECK_EQUAL(session.small[0].devices[0].used, LIMIT) ||
-            !CHECK_EQUAL(session.small[0].devices[0].allocations, 64) ||
+            !CHECK_EQUAL(accounting_allocations(&session.page[0], 0), 64) ||
             !CHECK_EQUAL(session.small[0].devices[0].denials, 8))
             return;
     }
+}
+
+/* ------------------------------------------------------------ counters */
+
+#define COUNTED 20000u /* by each thread, on each device; and half as many frees */
+#define BEYOND GPUSLICE_STRIPE_DEVICES /* a device without words in the stripes */
+
+struct counters {
+    struct process *process;
+    struct small_page small[2];
+    struct page page[2];
+};
+
+static struct counters *counters_begin(void)
+{
+    static struct counters counters;
+    counters.process = test_process_create(1);
+    for (int i = 0; i < 2; i++)
+        counters.page[i] = view(&counters.small[i]);
+    return &counters;
+}
+
+static void count(void *context, int index)
+{
+    (void)index;
+    struct counters *counters = context;
+    for (uint32_t i = 0; i < COUNTED; i++) {
+        for (uint32_t device = 0; device <= BEYOND; device++) {
+            accounting_count_allocation(counters->process, &counters->page[0], device);
+            if (i % 2 == 0)
+                accounting_count_free(counters->process, &counters->page[0], device);
+        }
+    }
+}
+
+static void check_counts(const struct page *page, uint64_t threads)
+{
+    for (uint32_t device = 0; device <= BEYOND; device++) {
+        CHECK_EQUAL(accounting_allocations(page, device), threads * COUNTED);
+        CHECK_EQUAL(accounting_frees(page, device), threads * COUNTED / 2);
+    }
+}
+
+static void eachThreadCountsInAStripeOfItsOwn(void)
+{
+    struct counters *counters = counters_begin();
+    test_threads(8, count, counters);
+    check_counts(&counters->page[0], 8);
+    const struct small_page *small = &counters->small[0];
+    for (int i = 0; i < 8; i++) {
+        CHECK_EQUAL(small->counts[i].allocations[0], COUNTED);
+        CHECK_EQUAL(small->counts[i].frees[GPUSLICE_STRIPE_DEVICES - 1], COUNTED / 2);
+    }
+    CHECK_EQUAL(small->counts[8].allocations[0], 0);
+    CHECK_EQUAL(small->devices[0].allocations, 0);
+    CHECK_EQUAL(small->devices[BEYOND].allocations, 8 * COUNTED);
+    test_process_destroy(counters->process);
+}
+
+static void threadsBeyondTheStripesShareTheDevicesOwnWords(void)
+{
+    struct counters *counters = counters_begin();
+    for (uint32_t done = 0; done < GPUSLICE_PAGE_STRIPES - 1; done += 10)
+        test_threads(10, count, counters); /* whose stripes are never another thread's */
+    test_threads(8, count, counters);
+    check_counts(&counters->page[0], 38);
+    CHECK_EQUAL(counters->small[0].counts[GPUSLICE_PAGE_STRIPES - 1].frees[0], COUNTED / 2);
+    CHECK_EQUAL(counters->small[0].devices[0].allocations, 7 * COUNTED);
+    test_process_destroy(counters->process);
+}
+
+static void aThreadWithAStripeClaimsAnotherOneInAnotherProcess(void)
+{
+    struct counters *parent = counters_begin();
+    test_threads(1, count, parent);
+    count(parent, 0); /* this thread has stripe 1 */
+    check_counts(&parent->page[0], 2);
+    test_process_destroy(parent->process);
+    struct counters *child = counters_begin(); /* what a fork leaves: this thread, and nobody's claims */
+    count(child, 0);
+    test_threads(1, count, child);
+    check_counts(&child->page[0], 2);
+    CHECK_EQUAL(child->small[0].counts[0].allocations[0], COUNTED);
+    CHECK_EQUAL(child->small[0].counts[1].allocations[0], COUNTED);
+    test_process_destroy(child->process);
+}
+
+static void aNewPageCarriesTheSumsOn(void)
+{
+    struct counters *counters = counters_begin();
+    test_threads(8, count, counters);
+    count(counters, 0);
+    accounting_hand_over(&counters->page[0], &counters->page[1], BEYOND + 1);
+    check_counts(&counters->page[1], 9);
+    accounting_count_allocation(counters->process, &counters->page[1], 0);
+    CHECK_EQUAL(accounting_allocations(&counters->page[1], 0), 9 * COUNTED + 1);
+    CHECK_EQUAL(accounting_allocations(&counters->page[1], 1), 9 * COUNTED);
+    test_process_destroy(counters->process);
 }
 
 /* ------------------------------------------------------------ another page takes over */
@@ -245,5 +347,9 @@ void accounting_tests(void)
     RUN(aGatedPageAsksUnlessTheDaemonHasJustGranted);
     RUN(eightThreadsNeverHoldMoreThanTheLimitWhileADaemonMovesCredit);
     RUN(eightThreadsFillTheChargeToTheLastByte);
+    RUN(eachThreadCountsInAStripeOfItsOwn);
+    RUN(threadsBeyondTheStripesShareTheDevicesOwnWords);
+    RUN(aThreadWithAStripeClaimsAnotherOneInAnotherProcess);
+    RUN(aNewPageCarriesTheSumsOn);
     RUN(usedIsCarriedOverExactlyWhileThreadsGoOn);
 }

@@ -77,12 +77,14 @@ int main(void)
 {
     static struct process only;
     process = &only;
+    process->generation = 1;
     struct page *page = &only.pages[0];
     char *memory = mmap(NULL, GPUSLICE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return 1;
     page->header = (struct gpuslice_page_header *)memory;
     page->devices = (struct gpuslice_page_device *)(page->header + 1);
+    page->counts = (struct gpuslice_page_counts *)(memory + GPUSLICE_PAGE_COUNTS_OFFSET);
     page->table = (struct gpuslice_page_entry *)(memory + GPUSLICE_PAGE_TABLE_OFFSET);
     page->header->segments = 1;
     page->devices[0].charge = 1ull << 40;

@@ -120,6 +120,11 @@ void daemon_welcome(int connection, const struct request *hello, uint32_t flags,
     for (uint32_t i = 0; i < welcome.device_count; i++)
         welcome.limit[i] = 1ull << 30;
     daemon_send(connection, GPUSLICE_WELCOME, hello->frame.seq, &welcome, sizeof welcome);
+    daemon_send_page(connection, page);
+}
+
+void daemon_send_page(int connection, int page)
+{
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(sizeof(int))];

@@ -47,6 +47,7 @@ bool daemon_read(int connection, struct request *request);
 void daemon_send(int connection, uint16_t type, uint32_t seq, const void *payload, size_t size);
 /* WELCOME and the byte with the page. */
 void daemon_welcome(int connection, const struct request *hello, uint32_t flags, int page);
+void daemon_send_page(int connection, int page);
 /* accept, HELLO, WELCOME. */
 int daemon_join(struct daemon *daemon, uint32_t flags, int page);
 void daemon_grant(int connection, const struct request *charge, uint64_t total);

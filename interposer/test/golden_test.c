@@ -192,6 +192,11 @@ static void thePageHasItsBytes(void)
     CHECK_EQUAL(device[0].frees, 5);
     CHECK_EQUAL(device[0].denials, 3);
     CHECK_EQUAL(device[1].charge, 65536 | GPUSLICE_GATED);
+    const struct gpuslice_page_counts *stripe = (const void *)(bytes + GPUSLICE_PAGE_COUNTS_OFFSET);
+    CHECK_EQUAL(stripe[0].allocations[3], 4);
+    CHECK_EQUAL(stripe[0].frees[0], 990);
+    CHECK_EQUAL(stripe[GPUSLICE_PAGE_STRIPES - 1].allocations[0], 100);
+    CHECK_EQUAL(stripe[GPUSLICE_PAGE_STRIPES - 1].frees[1], 1);
     const struct gpuslice_page_entry *entry = (const void *)(bytes + GPUSLICE_PAGE_TABLE_OFFSET);
     CHECK_EQUAL(entry[1].handle, 0x7f0123400000);
     CHECK_EQUAL(entry[1].meta, GPUSLICE_META(1048576, 0, GPUSLICE_KIND_LINEAR));

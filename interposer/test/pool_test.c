@@ -29,11 +29,11 @@ static void aPoolIsChargedByWhatItReserves(void)
     CHECK_EQUAL(bytes, 2 * MIB);
     CHECK_EQUAL(cuMemAllocAsync(&second, MIB, NULL), GS_SUCCESS); /* fits in what is reserved */
     CHECK_EQUAL(session_used(0), 2 * MIB);
-    CHECK_EQUAL(session_line(0)->allocations, 2);
+    CHECK_EQUAL(session_allocations(0), 2);
     CHECK_EQUAL(cuMemFreeAsync(first, NULL), GS_SUCCESS);
     CHECK_EQUAL(cuMemFreeAsync(second, NULL), GS_SUCCESS);
     CHECK_EQUAL(session_used(0), 2 * MIB); /* the pool keeps it */
-    CHECK_EQUAL(session_line(0)->frees, 2);
+    CHECK_EQUAL(session_frees(0), 2);
     CHECK_BOOKS();
 }
 

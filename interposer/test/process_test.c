@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "accounting.h"
 #include "lock.h"
 #include "process.h"
 #include "test.h"
@@ -16,6 +17,8 @@ static void aChildStartsAfreshWhateverItsParentHeld(void)
         return;
     uint8_t image[16];
     memcpy(image, process->image_id, sizeof image);
+    uint64_t generation = process->generation;
+    accounting_claim_stripe(process);
     static struct page page;
     lock_acquire(&process->lock); /* as if another thread were in the midst of a request */
     process->page = &page;
@@ -26,7 +29,7 @@ static void aChildStartsAfreshWhateverItsParentHeld(void)
         struct process *own = process_get();
         if (own == NULL || own->page != NULL || own->page_count != 0)
             _exit(2);
-        if (memcmp(own->image_id, image, sizeof image) == 0)
+        if (memcmp(own->image_id, image, sizeof image) == 0 || own->generation == generation || own->stripes != 0)
             _exit(3);
         lock_acquire(&own->lock); /* hangs if the parent's lock came along */
         lock_release(&own->lock);

@@ -66,6 +66,15 @@ bool test_skip_emulated(const char *why)
     return left_out;
 }
 
+bool test_skip_unless_root(const char *why)
+{
+    if (geteuid() != 0) {
+        left_out = true;
+        printf("    left out: only root can %s\n", why);
+    }
+    return left_out;
+}
+
 void test_end(const char *name)
 {
     printf("%s %s\n", failing ? "FAILED" : left_out ? "-     " : "ok    ", name);
@@ -155,12 +164,15 @@ struct page test_page_view(struct gpuslice_page_header *header)
 {
     return (struct page){.header = header,
                          .devices = test_page_device(header, 0),
+                         .counts = (void *)((char *)header + GPUSLICE_PAGE_COUNTS_OFFSET),
                          .table = (void *)((char *)header + GPUSLICE_PAGE_TABLE_OFFSET)};
 }
 
 struct process *test_process_create(uint32_t devices)
 {
+    static _Atomic uint64_t generation;
     struct process *process = calloc(1, sizeof *process);
+    process->generation = ++generation;
     process->connection.passed = -1;
     process->devices.count = devices;
     for (uint32_t i = 0; i < devices; i++)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accounting.h"
 #include "daemon.h"
 #include "descriptor.h"
 #include "process.h"
@@ -27,6 +28,18 @@ struct gpuslice_page_device *session_line(uint32_t device)
 uint64_t session_used(uint32_t device)
 {
     return __atomic_load_n(&session_line(device)->used, __ATOMIC_SEQ_CST);
+}
+
+uint64_t session_allocations(uint32_t device)
+{
+    struct page view = test_page_view(page);
+    return accounting_allocations(&view, device);
+}
+
+uint64_t session_frees(uint32_t device)
+{
+    struct page view = test_page_view(page);
+    return accounting_frees(&view, device);
 }
 
 static void decide(int connection, const struct request *request)

@@ -41,6 +41,8 @@ void session_find_daemon(void);
 
 uint64_t session_used(uint32_t device);
 struct gpuslice_page_device *session_line(uint32_t device);
+uint64_t session_allocations(uint32_t device);
+uint64_t session_frees(uint32_t device);
 /* The number of entries of a kind, and the bytes of them all. */
 uint32_t session_entries(uint32_t kind, uint64_t *bytes);
 /* How many charges were asked, denied, and raised because the memory was held. */

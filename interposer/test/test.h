@@ -28,6 +28,8 @@ void test_end(const char *name);
 bool test_was_run(const char *name);
 /* Whether the test that runs is to be left out, which is then said: an emulator cannot do what it is about. */
 bool test_skip_emulated(const char *why);
+/* The same for one that only root can run. */
+bool test_skip_unless_root(const char *why);
 /* Prints the closing line; the exit status. */
 int test_summary(void);
 

@@ -67,6 +67,10 @@ class DebugPageTest extends LauncherFixture {
         page.set(ValueLayout.JAVA_LONG, Abi.PageHeader.SIZEOF + (long) device * Abi.PageDevice.SIZEOF + field, value);
     }
 
+    private void stripe(int stripe, int field, long value) {
+        page.set(ValueLayout.JAVA_LONG, Abi.PAGE_COUNTS_OFFSET + (long) stripe * Abi.PageCounts.SIZEOF + field, value);
+    }
+
     private void entry(long slot, long handle, long bytes, int device, int kind) {
         long at = Abi.PAGE_TABLE_OFFSET + slot * Abi.PageEntry.SIZEOF;
         page.set(ValueLayout.JAVA_LONG, at + Abi.PageEntry.META, PageLayout.meta(bytes, device, kind));
@@ -141,6 +145,19 @@ class DebugPageTest extends LauncherFixture {
                 .extracting(each -> each.text("address", ""), each -> each.text("kind", ""))
                 .first()
                 .hasToString("(\"0x7f0000100000\", \"pool\")");
+    }
+
+    @Test
+    void whatEachThreadHasCountedIsAddedUp() throws Exception {
+        stripe(0, Abi.PageCounts.ALLOCATIONS, 1000);
+        stripe(30, Abi.PageCounts.FREES, 999);
+        stripe(30, Abi.PageCounts.ALLOCATIONS + Long.BYTES, 5);
+
+        Json json = json();
+        assertThat(json.objects("devices"))
+                .extracting(device -> List.of(device.number("allocations", 0), device.number("frees", 0)))
+                .containsExactly(List.of(1012L, 1008L), List.of(5L, 0L));
+        assertThat(json.texts("problems")).isEmpty();
     }
 
     @Test

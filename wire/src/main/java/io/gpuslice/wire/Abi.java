@@ -53,6 +53,13 @@ public final class Abi {
     /** First word of a page that is ready: "GPSLPGE1". */
     public static final long PAGE_MAGIC = 0x314547504c535047L;
 
+    /** Where the stripes of the counters start, {@link #PAGE_STRIPES} of them, up to the table. */
+    public static final int PAGE_COUNTS_OFFSET = 2112;
+
+    public static final int PAGE_STRIPES = 31;
+    /** Devices that have words in a stripe: the first so many. */
+    public static final int STRIPE_DEVICES = 4;
+
     public static final int PAGE_TABLE_OFFSET = 4096;
     public static final int TABLE_SEGMENT0 = 4096;
     public static final int TABLE_SEGMENTS = 12;
@@ -267,6 +274,15 @@ public final class Abi {
         public static final int FREES = 32;
         public static final int DENIALS = 40;
         public static final int RESERVED = 48;
+        public static final int SIZEOF = 64;
+    }
+
+    /** {@code struct gpuslice_page_counts}. */
+    public static final class PageCounts {
+        private PageCounts() {}
+
+        public static final int ALLOCATIONS = 0;
+        public static final int FREES = 32;
         public static final int SIZEOF = 64;
     }
 

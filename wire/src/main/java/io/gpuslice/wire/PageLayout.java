@@ -126,12 +126,12 @@ public final class PageLayout {
 
     /** How many allocations succeeded, ever. */
     public static long allocations(MemorySegment page, int device) {
-        return (long) LONG.getOpaque(page, at(device, Abi.PageDevice.ALLOCATIONS));
+        return sum(page, device, Abi.PageDevice.ALLOCATIONS, Abi.PageCounts.ALLOCATIONS);
     }
 
     /** How many of them have been returned. */
     public static long frees(MemorySegment page, int device) {
-        return (long) LONG.getOpaque(page, at(device, Abi.PageDevice.FREES));
+        return sum(page, device, Abi.PageDevice.FREES, Abi.PageCounts.FREES);
     }
 
     /** How many allocations were refused. */
@@ -199,6 +199,19 @@ public final class PageLayout {
     /** The second word of a table entry, as the shim writes it. */
     public static long meta(long bytes, int device, int kind) {
         return bytes << 9 | (long) device << 4 | kind;
+    }
+
+    /** A counter: the device's own word, and its words in the stripes, of which each thread of the process has one. */
+    private static long sum(MemorySegment page, int device, int field, int striped) {
+        long sum = (long) LONG.getOpaque(page, at(device, field));
+        for (int stripe = 0; stripe < Abi.PAGE_STRIPES && device < Abi.STRIPE_DEVICES; stripe++) {
+            sum += (long) LONG.getOpaque(page, stripeAt(stripe, device, striped));
+        }
+        return sum;
+    }
+
+    private static long stripeAt(int stripe, int device, int field) {
+        return Abi.PAGE_COUNTS_OFFSET + (long) stripe * Abi.PageCounts.SIZEOF + field + (long) device * Long.BYTES;
     }
 
     private static long at(int device, int field) {

@@ -54,8 +54,11 @@ class PageLayoutTest {
         assertThat(PageLayout.charge(page, 0)).isEqualTo(3145728);
         assertThat(PageLayout.used(page, 0)).isEqualTo(2097152);
         assertThat(PageLayout.peak(page, 0)).isEqualTo(4194304);
-        assertThat(PageLayout.allocations(page, 0)).isEqualTo(7);
-        assertThat(PageLayout.frees(page, 0)).isEqualTo(5);
+        assertThat(PageLayout.allocations(page, 0)).isEqualTo(7 + 1000 + 100);
+        assertThat(PageLayout.frees(page, 0)).isEqualTo(5 + 990 + 90);
+        assertThat(PageLayout.allocations(page, 1)).isEqualTo(2);
+        assertThat(PageLayout.frees(page, 1)).isEqualTo(1 + 1);
+        assertThat(PageLayout.allocations(page, 3)).isEqualTo(4);
         assertThat(PageLayout.denials(page, 0)).isEqualTo(3);
         assertThat(PageLayout.charge(page, 1)).isEqualTo(Abi.GATED | 65536);
         assertThat(PageLayout.used(page, 1)).isEqualTo(512);
@@ -91,6 +94,26 @@ class PageLayoutTest {
         byte[] golden = Repository.goldenBytes("page");
         assertThat(page.asSlice(0, Abi.PageHeader.SIZEOF).toArray(ValueLayout.JAVA_BYTE))
                 .isEqualTo(java.util.Arrays.copyOf(golden, Abi.PageHeader.SIZEOF));
+    }
+
+    @Test
+    void aCounterIsTheSumOfItsOwnWordAndOfItsWordInEveryStripe() {
+        PageLayout.initialise(page, 32, ID, 1);
+        for (long at = Abi.PAGE_COUNTS_OFFSET; at < Abi.PAGE_TABLE_OFFSET; at += 64) {
+            for (int device = 0; device < 4; device++) {
+                page.set(ValueLayout.JAVA_LONG, at + 8L * device, 10L * (device + 1));
+                page.set(ValueLayout.JAVA_LONG, at + 32 + 8L * device, device + 1L);
+            }
+        }
+        for (int device = 0; device < 32; device++) {
+            page.set(ValueLayout.JAVA_LONG, 64L * (device + 1) + Abi.PageDevice.ALLOCATIONS, 1000L);
+            page.set(ValueLayout.JAVA_LONG, 64L * (device + 1) + Abi.PageDevice.FREES, 500L);
+            int striped = device < 4 ? 31 * (device + 1) : 0;
+
+            assertThat(PageLayout.allocations(page, device)).isEqualTo(1000 + 10 * striped);
+            assertThat(PageLayout.frees(page, device)).isEqualTo(500 + striped);
+        }
+        assertThat(entries()).isEmpty();
     }
 
     @Test

@@ -151,6 +151,18 @@ class MemfdPagesTest {
     }
 
     @Test
+    void countersAreThoseOfAllThreads() {
+        set(0, Abi.PageDevice.ALLOCATIONS, 10);
+        for (int stripe = 0; stripe < Abi.PAGE_STRIPES; stripe++) {
+            long at = Abi.PAGE_COUNTS_OFFSET + (long) stripe * Abi.PageCounts.SIZEOF;
+            guests.set(ValueLayout.JAVA_LONG, at + Abi.PageCounts.ALLOCATIONS, 100);
+            guests.set(ValueLayout.JAVA_LONG, at + Abi.PageCounts.ALLOCATIONS + Long.BYTES, 3);
+            guests.set(ValueLayout.JAVA_LONG, at + Abi.PageCounts.FREES, 2);
+        }
+        assertThat(page.counters()).isEqualTo(new PageCounters(10 + 31 * 103, 31 * 2, 0));
+    }
+
+    @Test
     void aSnapshotShowsTheLiveAllocations() throws IOException {
         allocation(0, 0x7000, 512, 0, Abi.KIND_LINEAR);
         allocation(2, 0x8000, 1024, 1, Abi.KIND_MANAGED);
