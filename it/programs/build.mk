@@ -22,7 +22,7 @@ HEADERS = $(wildcard tree/*.h tree/*/*.h)
 
 .PHONY: all
 .DELETE_ON_ERROR:
-all: $(GUESTS) $(FILLS) ../frees-driver $(FAMILIES) $(REACH) ../tsan $(SCRIPTS)
+all: $(GUESTS) $(FILLS) ../frees-driver $(FAMILIES) $(REACH) ../wall.so ../tsan $(SCRIPTS)
 
 $(GUESTS): ../%: tree/%.c $(HEADERS)
 	$(COMPILE) -o $@ $< $(LINK) -Wl,--as-needed $(call libraries,$*)
@@ -57,6 +57,8 @@ PTDS = -DCUDA_API_PER_THREAD_DEFAULT_STREAM -DGUEST_ASYNC
 	$(DRIVER) -fPIC -shared -o $@ $< $(LINK) -lcuda -ldl
 ../witness.so: tree/reach/witness.c
 	$(COMPILE) -fPIC -shared -fvisibility=hidden -o $@ $< -ldl
+../wall.so: tree/preloads/wall.c
+	$(COMPILE) -fPIC -shared -fvisibility=hidden -o $@ $<
 ../tomorrow/libcuda.so.1: tree/reach/tomorrow.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(COMPILE) -fPIC -shared -Wl,-soname,$(@F) -o $@ $< -ldl

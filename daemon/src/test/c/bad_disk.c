@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Preloaded into a daemon under test: a disk that does not sync. The file that GPUSLICE_BAD_DISK names says, at each sync of a
+ * Preloaded into a daemon under test: a disk that does not sync. The file that BAD_DISK names says, at each sync of a
  * journal, how that goes: "fail" (EIO), "hang" (until it says something else), anything else: well.
  */
 #define _GNU_SOURCE
@@ -17,7 +17,7 @@
 static bool says(const char *mode)
 {
     char said[16] = "";
-    const char *path = getenv("GPUSLICE_BAD_DISK");
+    const char *path = getenv("BAD_DISK");
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd >= 0) {
         if (read(fd, said, sizeof said - 1) < 0)

@@ -5,18 +5,28 @@ import io.gpuslice.wire.ErrorCode;
 import java.util.Optional;
 
 /**
- * Who may do what. Root and whoever shows the operator's token may do everything. Without an operator's token, opening
- * is for the daemon's own user, and a session is its owner's.
+ * Who may do what. Root, the administrators and whoever shows the operator's token may do everything. Without an
+ * operator's token, opening is for whom the daemon serves, and a session is its owner's.
  *
  * @param tokenSet whether the daemon has an operator's token, and so demands it for every change
- * @param daemonUid the daemon's own user
+ * @param daemonUid the daemon's own user, whom it serves whatever else
  */
-public record Access(boolean tokenSet, int daemonUid) {
+public record Access(boolean tokenSet, int daemonUid, Served served) {
 
     private static final int ROOT = 0;
 
     /** Why something is not allowed. */
     public record Refusal(ErrorCode code, String text) {}
+
+    /** Of a user's own daemon. */
+    public Access(boolean tokenSet, int daemonUid) {
+        this(tokenSet, daemonUid, Served.NOBODY_ELSE);
+    }
+
+    /** Whether the caller may connect; empty: yes. */
+    public Optional<Refusal> toEnter(Caller caller) {
+        return isServed(caller) ? Optional.empty() : Optional.of(notServed("", caller.uid()));
+    }
 
     /** Whether the caller may open a session; empty: yes. */
     public Optional<Refusal> toOpen(Caller caller) {
@@ -26,12 +36,9 @@ public record Access(boolean tokenSet, int daemonUid) {
         if (tokenSet) {
             return needsToken("open a session");
         }
-        return caller.uid() == daemonUid
+        return isServed(caller)
                 ? Optional.empty()
-                : Optional.of(new Refusal(
-                        ErrorCode.FORBIDDEN,
-                        "uid " + caller.uid() + " may not open sessions here: the daemon serves uid " + daemonUid
-                                + " alone until it is given an operator's token (GPUSLICE_IPC_TOKEN)"));
+                : Optional.of(notServed("uid " + caller.uid() + " may not open sessions here: ", caller.uid()));
     }
 
     /** Whether the caller may join, change or end a session of {@code owner}; empty: yes. */
@@ -60,8 +67,29 @@ public record Access(boolean tokenSet, int daemonUid) {
                         "the session belongs to uid " + owner + ": a process of uid " + uid + " cannot be a member"));
     }
 
-    private static boolean isOperator(Caller caller) {
-        return caller.operator() || caller.uid() == ROOT;
+    /** Whether what each user may have in sum does not bind this one. */
+    boolean isAdministrator(Caller caller) {
+        return caller.uid() == ROOT || served.hasAdmin(caller);
+    }
+
+    private boolean isOperator(Caller caller) {
+        return caller.operator() || isAdministrator(caller);
+    }
+
+    private boolean isServed(Caller caller) {
+        return caller.uid() == daemonUid || caller.uid() == ROOT || served.includes(caller);
+    }
+
+    private Refusal notServed(String what, int uid) {
+        return new Refusal(
+                ErrorCode.FORBIDDEN,
+                what
+                        + (served.isSomebody()
+                                ? "this daemon serves root and whom access.users, access.groups and access.admins"
+                                        + " name, not uid " + uid + ". Ask whoever runs it, or use a daemon of your own"
+                                        + " (GPUSLICE_IPC_SOCK=PATH)"
+                                : "this daemon serves uid " + daemonUid + ", not uid " + uid
+                                        + ". Run your own gpusliced"));
     }
 
     private static Optional<Refusal> needsToken(String what) {

@@ -16,8 +16,11 @@ import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 /** The actors of the sessions, and the clocks of those that expire. */
 final class Children {
 
-    /** A timer of the actor system cannot be longer than 248 days. */
-    private static final Duration LONGEST_TIMER = Duration.ofDays(100);
+    /**
+     * Timers stand still while the machine sleeps, and TTLs go on. None is set for longer than this, so a session whose time
+     * was over meanwhile has expired this much after the machine is awake again.
+     */
+    private static final Duration LONGEST_TIMER = Duration.ofMinutes(1);
 
     private record Child(ActorRef<Session.Command> session, OptionalLong deadline) {}
 
@@ -69,8 +72,8 @@ final class Children {
     }
 
     /** Starts the actor of a session that was opened just now. */
-    void open(Register.Entry entry, Duration ttl) {
-        spawn(entry, deadline(ttl));
+    void open(Register.Entry entry) {
+        spawn(entry);
         arm(entry);
     }
 
@@ -82,12 +85,7 @@ final class Children {
     boolean revive(Register.Entry entry) {
         boolean isMissing = !has(entry.id());
         if (isMissing) {
-            // What is left of a TTL is known by the wall clock alone: the monotonic one began with this daemon.
-            spawn(
-                    entry,
-                    entry.deadline()
-                            .map(end -> in(Duration.between(ports.clock().now(), end)))
-                            .orElseGet(OptionalLong::empty));
+            spawn(entry);
         }
         arm(entry);
         return isMissing;
@@ -98,9 +96,9 @@ final class Children {
         of(entry.id()).tell(new Session.Follow(terms(entry, child(entry.id()).deadline())));
     }
 
-    /** As {@link #follow}, where the session has a new TTL: zero for none. */
-    void renew(Register.Entry entry, Duration ttl) {
-        lasting.children.put(entry.id(), new Child(of(entry.id()), deadline(ttl)));
+    /** As {@link #follow}, where the session has a new TTL, or none any more. */
+    void renew(Register.Entry entry) {
+        lasting.children.put(entry.id(), new Child(of(entry.id()), deadline(entry)));
         arm(entry);
         follow(entry);
     }
@@ -135,7 +133,8 @@ final class Children {
         return Objects.requireNonNull(lasting.children.get(id), "a session without its actor");
     }
 
-    private void spawn(Register.Entry entry, OptionalLong deadline) {
+    private void spawn(Register.Entry entry) {
+        OptionalLong deadline = deadline(entry);
         ActorRef<Session.Command> session = context.spawn(
                 Session.create(terms(entry, deadline), ports, settings, totals, context.getSelf()),
                 "session-" + entry.id());
@@ -144,12 +143,11 @@ final class Children {
         lasting.children.put(entry.id(), new Child(session, deadline));
     }
 
-    private OptionalLong deadline(Duration ttl) {
-        return ttl.isZero() ? OptionalLong.empty() : in(ttl);
-    }
-
-    private OptionalLong in(Duration left) {
-        return OptionalLong.of(ports.clock().nanos() + left.toNanos());
+    /** Read once: after a start of the machine it is the wall clock that is asked, and that one may be set again. */
+    private OptionalLong deadline(Register.Entry entry) {
+        return entry.deadline().stream()
+                .mapToLong(end -> end.nanos(ports.clock()))
+                .findFirst();
     }
 
     /** Sets the session's timer to its deadline, or as far as a timer goes. */

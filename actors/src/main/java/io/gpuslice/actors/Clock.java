@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors;
 
+import io.gpuslice.linux.BootTime;
 import java.time.Instant;
 
 /** Time, injected so that tests own it. */
 public interface Clock {
 
-    /** Monotonic, in nanoseconds from an arbitrary origin: what a TTL runs on, whatever is done to the wall clock. */
+    /**
+     * Nanoseconds on the clock that TTLs run on: nobody sets it, it goes on while the machine sleeps, and the next daemon
+     * reads the same one until the machine starts again.
+     */
     long nanos();
 
-    /** The wall clock: for people, and to carry a deadline over a restart. */
+    /** Which life of the machine {@link #nanos} belongs to: the kernel's boot id. */
+    String bootId();
+
+    /** The wall clock: for people, and to carry a deadline over a start of the machine. */
     Instant now();
 
-    /** The machine's own. */
-    static Clock system() {
+    /**
+     * The machine's own.
+     *
+     * @param bootId the kernel's
+     */
+    static Clock system(String bootId) {
         return new Clock() {
             @Override
             public long nanos() {
-                return System.nanoTime();
+                return BootTime.nanos();
+            }
+
+            @Override
+            public String bootId() {
+                return bootId;
             }
 
             @Override

@@ -27,7 +27,7 @@ final class ListChronicle {
     void opened(Caller caller, SessionsEvent.Opened opened) {
         String detail = "limit " + opened.limit()
                 + (opened.name().isEmpty() ? "" : ", name " + opened.name())
-                + opened.deadline().map(end -> ", until " + end).orElse("");
+                + opened.deadline().map(end -> ", until " + end.wall()).orElse("");
         say(Operation.OPEN, caller, opened.session(), opened.limits().defaultBytes(), detail);
     }
 
@@ -40,7 +40,7 @@ final class ListChronicle {
     }
 
     void renewed(Caller caller, SessionsEvent.Renewed renewed) {
-        String detail = renewed.deadline().map(end -> "until " + end).orElse("without a TTL");
+        String detail = renewed.deadline().map(end -> "until " + end.wall()).orElse("without a TTL");
         say(Operation.RENEW, caller, renewed.session(), 0, detail);
     }
 

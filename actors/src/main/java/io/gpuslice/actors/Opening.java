@@ -99,6 +99,15 @@ final class Opening {
         if (resolved.isEmpty()) {
             return noReply();
         }
+        // Not before, and here others cannot come in between: what is added next is what was looked at.
+        Optional<Access.Refusal> refusal = isCapped(open.caller())
+                ? settings.caps()
+                        .toOpen(register, open.caller().uid(), resolved.get().limits())
+                : Optional.empty();
+        if (refusal.isPresent()) {
+            request.refuse(refusal.get().code(), refusal.get().text());
+            return noReply();
+        }
         SessionId id = new SessionId(freshId());
         String token = TokenHash.freshToken(ports.random());
         Instant now = ports.clock().now();
@@ -109,7 +118,7 @@ final class Opening {
                 open.caller().uid(),
                 open.limit(),
                 resolved.get().limits(),
-                open.ttl().isZero() ? Optional.empty() : Optional.of(now.plus(open.ttl())),
+                Deadline.of(open.ttl(), ports.clock()),
                 open.leader().map(Peer::process),
                 TokenHash.of(token),
                 open.flags() | (open.leader().isEmpty() ? Abi.FLAG_NO_LEADER : 0),
@@ -118,7 +127,7 @@ final class Opening {
         return journaling
                 .persist(List.of(event), request)
                 .thenRun(after -> {
-                    children.open(after.entry(id), open.ttl());
+                    children.open(after.entry(id));
                     chronicle.opened(open.caller(), event);
                 })
                 .thenReply(open.replyTo(), after -> new Sessions.OpenReply.Opened(id, token, warning));
@@ -180,25 +189,27 @@ final class Opening {
         if (entry.isEmpty() || resolved.isPresent() != update.limit().isPresent()) {
             return noReply();
         }
+        Optional<Access.Refusal> refusal = resolved.filter(_ -> isCapped(update.caller()))
+                .flatMap(other -> settings.caps().toResize(register, entry.get(), other.limits()));
+        if (refusal.isPresent()) {
+            request.refuse(refusal.get().code(), refusal.get().text());
+            return noReply();
+        }
         SessionId id = entry.get().id();
         Optional<Resized> resized =
                 resolved.map(other -> new Resized(id, update.limit().orElseThrow(), other.limits()));
-        Optional<Renewed> renewed = update.ttl()
-                .map(ttl -> new Renewed(
-                        id,
-                        ttl.isZero()
-                                ? Optional.empty()
-                                : Optional.of(ports.clock().now().plus(ttl))));
+        Optional<Renewed> renewed = update.ttl().map(ttl -> new Renewed(id, Deadline.of(ttl, ports.clock())));
         List<SessionsEvent> events = new ArrayList<>();
         resized.ifPresent(events::add);
         renewed.ifPresent(events::add);
         return journaling
                 .persist(events, request)
                 .thenRun(after -> {
-                    update.ttl()
-                            .ifPresentOrElse(
-                                    ttl -> children.renew(after.entry(id), ttl),
-                                    () -> children.follow(after.entry(id)));
+                    if (renewed.isPresent()) {
+                        children.renew(after.entry(id));
+                    } else {
+                        children.follow(after.entry(id));
+                    }
                     resized.ifPresent(other -> chronicle.resized(update.caller(), other));
                     renewed.ifPresent(other -> chronicle.renewed(update.caller(), other));
                 })
@@ -206,6 +217,10 @@ final class Opening {
                         update.replyTo(),
                         after -> new Sessions.UpdateReply.Updated(
                                 id, resolved.map(Resolved::warning).orElse("")));
+    }
+
+    private boolean isCapped(Caller caller) {
+        return !settings.each().access().isAdministrator(caller);
     }
 
     private record Resolved(Limits limits, String warning) {}

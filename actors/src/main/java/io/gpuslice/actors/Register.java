@@ -36,7 +36,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
     /**
      * One session.
      *
-     * @param deadline when it expires by the wall clock; none: it does not
+     * @param deadline when it expires; none: it does not
      * @param expired whether that has happened
      * @param tokens hashes of those that open it, oldest first
      */
@@ -47,7 +47,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
             int uid,
             String limit,
             Limits limits,
-            Optional<Instant> deadline,
+            Optional<Deadline> deadline,
             boolean expired,
             Optional<ProcessId> leader,
             List<TokenHash> tokens,
@@ -73,7 +73,7 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
                     id, slot, name, uid, otherLimit, otherLimits, deadline, expired, leader, tokens, flags, created);
         }
 
-        private Entry with(Optional<Instant> otherDeadline, boolean hasExpired) {
+        private Entry with(Optional<Deadline> otherDeadline, boolean hasExpired) {
             return new Entry(
                     id, slot, name, uid, limit, limits, otherDeadline, hasExpired, leader, tokens, flags, created);
         }

@@ -55,7 +55,10 @@ final class Selection {
                     "\"" + selector + "\" may be " + visible.size() + " sessions ("
                             + visible.stream().map(entry -> entry.id().text()).collect(Collectors.joining(", "))
                             + "): write more of the id");
-        } else if (visible.isEmpty() && !matching.isEmpty()) {
+        } else if (visible.isEmpty()
+                && matching.stream().anyMatch(entry -> entry.id().text().equals(selector))) {
+            // To the others it would tell the names of sessions, and the beginnings of their ids, to whoever tries
+            // some.
             Access.Refusal refusal =
                     access.toSee(caller, matching.getFirst().uid()).orElseThrow();
             request.refuse(refusal.code(), refusal.text());

@@ -244,8 +244,9 @@ public final class Sessions {
      * @param state names the directory that the list belongs to
      * @param begun whether that directory had a list before: then an empty one is a loss and no beginning
      * @param max sessions at one time
+     * @param caps of each user
      */
-    record Settings(Journal journal, String state, boolean begun, int max, Session.Settings each) {}
+    record Settings(Journal journal, String state, boolean begun, int max, Caps caps, Session.Settings each) {}
 
     private Sessions() {}
 

@@ -23,7 +23,7 @@ public sealed interface SessionsEvent {
      * @param slot which journal of sessions' books it uses, from 0
      * @param limit as typed
      * @param limits the same in bytes
-     * @param deadline when it expires by the wall clock; none: it does not
+     * @param deadline when it expires; none: it does not
      * @param leader the process that became the program
      * @param flags GPUSLICE_FLAG_* of the wire
      */
@@ -34,7 +34,7 @@ public sealed interface SessionsEvent {
             int uid,
             String limit,
             Limits limits,
-            Optional<Instant> deadline,
+            Optional<Deadline> deadline,
             Optional<ProcessId> leader,
             TokenHash token,
             int flags,
@@ -48,7 +48,7 @@ public sealed interface SessionsEvent {
     record Resized(SessionId session, String limit, Limits limits) implements SessionsEvent {}
 
     /** The session has another deadline, or none; if it had expired, it is active again. */
-    record Renewed(SessionId session, Optional<Instant> deadline) implements SessionsEvent {}
+    record Renewed(SessionId session, Optional<Deadline> deadline) implements SessionsEvent {}
 
     /** The session's TTL is over. */
     record Expired(SessionId session) implements SessionsEvent {}

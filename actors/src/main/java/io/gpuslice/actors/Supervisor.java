@@ -11,6 +11,7 @@ import io.gpuslice.actors.process.PidWatcher;
 import io.gpuslice.actors.process.Processes;
 import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.config.Settings;
+import io.gpuslice.linux.Procfs;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -77,8 +78,7 @@ public final class Supervisor {
     private static final Duration CENSUS_EVERY = Duration.ofSeconds(2);
 
     private final ActorContext<Command> context;
-    private final Settings settings;
-    private final int uid;
+    private final IngressSettings door;
     private final EventLoop loop;
     private final Processes processes;
     private final CallHandlers handlers;
@@ -90,8 +90,9 @@ public final class Supervisor {
     private Supervisor(
             ActorContext<Command> context,
             Settings settings,
+            IngressSettings door,
             State state,
-            int uid,
+            Access access,
             EventLoop loop,
             Processes processes,
             ProcessTable table,
@@ -99,8 +100,7 @@ public final class Supervisor {
             Telemetry telemetry,
             CompletableFuture<Path> ready) {
         this.context = context;
-        this.settings = settings;
-        this.uid = uid;
+        this.door = door;
         this.loop = loop;
         this.processes = processes;
         this.handlers = handlers;
@@ -114,7 +114,7 @@ public final class Supervisor {
         Ports ports = new Ports(
                 new MemfdPages(random),
                 table,
-                Clock.system(),
+                Clock.system(processes.bootId()),
                 random,
                 blocking,
                 pidWatcher,
@@ -124,7 +124,7 @@ public final class Supervisor {
         int snapshotEvery = settings.journal().snapshotEvery();
         Session.Settings each = new Session.Settings(
                 Journal.fast(snapshotEvery),
-                new Access(settings.ipc().token().isPresent(), uid),
+                access,
                 settings.sessions().endGrace(),
                 settings.sessions().killGrace(),
                 ROUND_EVERY);
@@ -133,6 +133,7 @@ public final class Supervisor {
                 state.id(),
                 state.begun(),
                 settings.sessions().max(),
+                Caps.of(settings.access()),
                 each);
         sessions = context.spawn(
                 Sessions.create(ports, all, devices, context.messageAdapter(Sessions.Start.class, Started::new)),
@@ -143,7 +144,7 @@ public final class Supervisor {
      * The daemon's actors.
      *
      * @param state the directory that the configured journals are in
-     * @param uid the daemon's own
+     * @param access who may do what
      * @param loop must outlive the actor system
      * @param telemetry hears of everything that is decided
      * @param ready is completed once: with the socket when the daemon listens, or with a {@link StartException}
@@ -151,7 +152,7 @@ public final class Supervisor {
     public static Behavior<Command> create(
             Settings settings,
             State state,
-            int uid,
+            Access access,
             EventLoop loop,
             CallHandlers handlers,
             Telemetry telemetry,
@@ -162,8 +163,9 @@ public final class Supervisor {
                 Supervisor supervisor = new Supervisor(
                         context,
                         settings,
+                        IngressSettings.of(settings, access, Procfs.mostDescriptors()),
                         state,
-                        uid,
+                        access,
                         loop,
                         processes,
                         new ProcfsTable(processes, settings.deviceNodes()),
@@ -199,7 +201,7 @@ public final class Supervisor {
         CallHandler calls = handlers.create(context.getSystem(), sessions, devices);
         context.spawn(
                 steady(Ingress.create(
-                        IngressSettings.of(settings, uid),
+                        door,
                         loop,
                         processes,
                         sessions,

@@ -137,7 +137,13 @@ final class Views {
         boolean truncated = false;
         for (Map.Entry<Member, MemberPage> entry : pages.entrySet()) {
             Member member = entry.getKey();
-            PageSnapshot snapshot = entry.getValue().snapshot(most - allocations.size());
+            PageSnapshot snapshot;
+            try {
+                snapshot = entry.getValue().snapshot(most - allocations.size());
+            } catch (IllegalStateException gone) {
+                // No member any more since the question was asked: nothing of it is live.
+                continue;
+            }
             truncated |= snapshot.truncated();
             for (PageSnapshot.Allocation block : snapshot.allocations()) {
                 allocations.add(new Sessions.AllocationView(

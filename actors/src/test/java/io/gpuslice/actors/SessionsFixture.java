@@ -45,13 +45,13 @@ abstract class SessionsFixture extends ActorFixture {
     }
 
     ActorRef<Sessions.Command> spawn(String state, boolean begun) {
+        return spawn(state, begun, new Access(false, OWNER), Caps.NONE);
+    }
+
+    ActorRef<Sessions.Command> spawn(String state, boolean begun, Access access, Caps caps) {
         Session.Settings each = new Session.Settings(
-                World.journal(),
-                new Access(false, OWNER),
-                Duration.ofMillis(20),
-                Duration.ofMillis(100),
-                Duration.ofDays(1));
-        Sessions.Settings settings = new Sessions.Settings(World.journal(), state, begun, 8, each);
+                World.journal(), access, Duration.ofMillis(20), Duration.ofMillis(100), Duration.ofDays(1));
+        Sessions.Settings settings = new Sessions.Settings(World.journal(), state, begun, 8, caps, each);
         ActorRef<Devices.Command> devices = kit.spawn(
                 Devices.create(List.of(new LimitSpec.Device(0, World.DEVICE.toString(), OptionalLong.of(1024 * MIB)))));
         ActorRef<Sessions.Command> sessions =

@@ -307,6 +307,75 @@ class SessionsTest extends SessionsFixture {
     }
 
     @Test
+    void aWallClockThatIsSetMovesNoTtl() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(10), Abi.FLAG_KEEP));
+
+        for (Duration jump : List.of(Duration.ofHours(5), Duration.ofDays(-9000), Duration.ofDays(200_000))) {
+            world.clock.setWall(jump);
+            world.clock.pass(Duration.ofMinutes(2));
+            Duration left = inspected(sessions, opened.id()).ttlLeft().orElseThrow();
+            kit.stop(sessions);
+            sessions = spawn("state", true);
+            start.expectMessage(new Sessions.Start.Ready(1));
+            assertThat(inspected(sessions, opened.id()).ttlLeft())
+                    .as("over a restart of the daemon, after a jump by %s", jump)
+                    .contains(left);
+        }
+
+        assertThat(inspected(sessions, opened.id()).ttlLeft()).contains(Duration.ofMinutes(4));
+        assertThat(inspected(sessions, opened.id()).state()).isEqualTo(SessionState.ACTIVE);
+    }
+
+    @Test
+    void overAStartOfTheMachineATtlGoesOnByTheWallClock() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened running = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(10), Abi.FLAG_KEEP));
+        OpenReply.Opened over = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(3), Abi.FLAG_KEEP));
+        kit.stop(sessions);
+        world.clock.pass(Duration.ofMinutes(4));
+        world.clock.reboot("second boot");
+
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+        start.expectMessage(new Sessions.Start.Ready(2));
+
+        assertThat(inspected(restarted, running.id()).ttlLeft()).contains(Duration.ofMinutes(6));
+        await().until(() -> inspected(restarted, over.id()).state() == SessionState.EXPIRED);
+        world.clock.setWall(Duration.ofHours(5));
+        assertThat(inspected(restarted, running.id()).ttlLeft()).contains(Duration.ofMinutes(6));
+    }
+
+    @Test
+    void aTtlDoesNotGetLongerByAMachineThatForgotTheTime() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofMinutes(10), Abi.FLAG_KEEP));
+        update(sessions, opened.id(), Optional.empty(), Optional.of(Duration.ofMinutes(20)));
+        kit.stop(sessions);
+        world.clock.setWall(Duration.ofDays(-20_000));
+        world.clock.reboot("second boot");
+
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+        start.expectMessage(new Sessions.Start.Ready(1));
+
+        assertThat(inspected(restarted, opened.id()).ttlLeft()).contains(Duration.ofMinutes(20));
+    }
+
+    @Test
+    void aTtlOfTenYearsIsOverAfterTenYears() {
+        ActorRef<Sessions.Command> sessions = begin();
+        OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ofDays(3650), Abi.FLAG_KEEP));
+
+        world.clock.pass(Duration.ofDays(3649));
+        assertThat(inspected(sessions, opened.id()).ttlLeft()).contains(Duration.ofDays(1));
+        kit.stop(sessions);
+        world.clock.pass(Duration.ofDays(1));
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+        start.expectMessage(new Sessions.Start.Ready(1));
+
+        await().until(() -> inspected(restarted, opened.id()).state() == SessionState.EXPIRED);
+    }
+
+    @Test
     void aTtlThatNoCalendarHoldsIsRefused() {
         ActorRef<Sessions.Command> sessions = begin();
 

@@ -378,6 +378,8 @@ final class World {
     /** Time as a test wants it. */
     static final class TestClock implements Clock {
         private final AtomicLong nanos = new AtomicLong(1_000);
+        private volatile Instant wallAtStart = Instant.parse("2026-01-01T00:00:00Z");
+        private volatile String bootId = "first boot";
 
         @Override
         public long nanos() {
@@ -385,12 +387,29 @@ final class World {
         }
 
         @Override
+        public String bootId() {
+            return bootId;
+        }
+
+        @Override
         public Instant now() {
-            return Instant.parse("2026-01-01T00:00:00Z").plusNanos(nanos.get());
+            return wallAtStart.plusNanos(nanos.get());
         }
 
         void pass(Duration time) {
             nanos.addAndGet(time.toNanos());
+        }
+
+        /** Somebody sets the wall clock. */
+        void setWall(Duration by) {
+            wallAtStart = wallAtStart.plus(by);
+        }
+
+        /** The machine starts again, and the wall clock goes on. */
+        void reboot(String id) {
+            wallAtStart = now();
+            nanos.set(0);
+            bootId = id;
         }
     }
 

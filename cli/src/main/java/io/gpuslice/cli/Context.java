@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.regex.Pattern;
 
 /**
  * What the verbs know of the world around them.
@@ -20,6 +21,9 @@ import java.util.OptionalInt;
  * @param err talk goes here
  */
 record Context(Environ environ, Map<String, String> environment, Path home, PrintStream out, PrintStream err) {
+
+    /** What was typed is shown as far as anybody reads it: an argument may have 128 KiB. */
+    private static final Pattern ENDLESS = Pattern.compile("(\\S{256})\\S{64,}");
     /**
      * @throws Failure if this is no installed tree
      */
@@ -80,7 +84,7 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
 
     /** The same, where there is no context yet. */
     static void say(PrintStream err, String message) {
-        err.println("gpuslice: " + message);
+        err.println("gpuslice: " + ENDLESS.matcher(message).replaceAll("$1…"));
     }
 
     /** Whether stdout may be coloured. */

@@ -2,7 +2,6 @@
 package io.gpuslice.cli;
 
 import io.gpuslice.config.InvalidValueException;
-import io.gpuslice.linux.LinuxException;
 import io.gpuslice.linux.LockFile;
 import io.gpuslice.linux.PrivateDirectory;
 import java.io.BufferedReader;
@@ -122,7 +121,7 @@ final class DaemonStarter {
         }
         try (LockFile mine = LockFile.tryLock(lock).orElse(null)) {
             return mine == null;
-        } catch (LinuxException e) {
+        } catch (IOException e) {
             return false;
         }
     }

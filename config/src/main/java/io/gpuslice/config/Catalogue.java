@@ -39,14 +39,57 @@ final class Catalogue {
             "ipc.max-connections",
             "number, from 1",
             "8192",
-            "Open connections in all; more are answered `OVERLOADED`. Every member of a session holds one.",
+            "Open connections in all; more are answered `OVERLOADED`. Every member of a session holds one, and three open files; fewer are let in where the limit of open files (`ulimit -n`) has no room for that many.",
             text -> number(text, 1));
+    static final Setting<List<String>> ACCESS_USERS = new Setting<>(
+            "access.users",
+            "NAME or UID, …; or `*`",
+            "",
+            "Whom a daemon of root serves besides root; `*`: everybody. Each sees and changes its own sessions alone. "
+                    + "With these, or `access.groups`, others may connect to the socket, and the kernel says who they are. "
+                    + "A daemon of any other user serves that user and root, and does not start with them.",
+            Catalogue::names);
+    static final Setting<List<String>> ACCESS_GROUPS = new Setting<>(
+            "access.groups",
+            "NAME or GID, …",
+            "",
+            "The same for everybody in these groups: by the groups of the process that connects, as the kernel knows them. "
+                    + "Who was put into a group later logs in anew.",
+            Catalogue::names);
+    static final Setting<List<String>> ACCESS_ADMINS = new Setting<>(
+            "access.admins",
+            "NAME or GID, …",
+            "",
+            "Groups whose members are served and may see, change and end the sessions of all users, as root may. "
+                    + "Over HTTP the kernel tells a connection's user and not its groups: there they show the token.",
+            Catalogue::names);
+    static final Setting<Optional<Integer>> SESSIONS_PER_USER = new Setting<>(
+            "access.sessions-per-user",
+            "number, from 1",
+            "",
+            "Sessions that one user may have open; more are answered `QUOTA_EXCEEDED`. Unset: as many as `sessions.max` allows. "
+                    + "What root or a member of `access.admins` opens or changes is not held to this.",
+            orEmpty(text -> number(text, 1)));
+    static final Setting<Optional<Long>> LIMIT_PER_USER = new Setting<>(
+            "access.limit-per-user",
+            "size",
+            "",
+            "What the limits of one user's sessions may come to on each device, in sum; more is answered `QUOTA_EXCEEDED`. Unset: anything. "
+                    + "What root or a member of `access.admins` opens or changes is not held to this.",
+            orEmpty(Sizes::parse));
+    static final Setting<Optional<Integer>> CONNECTIONS_PER_USER = new Setting<>(
+            "access.connections-per-user",
+            "number, from 1",
+            "",
+            "Open connections to the socket of one user, its programs' included; more are answered `OVERLOADED`. "
+                    + "Unset: `ipc.max-connections` less 16 (at most a quarter), which are kept for others.",
+            orEmpty(text -> number(text, 1)));
     static final Setting<Optional<Path>> STATE_DIRECTORY = new Setting<>(
             "state-dir",
             "path",
             "",
             "Journals, snapshots, the audit log and HTTP's token. Unset: `$XDG_STATE_HOME/gpuslice`, else `~/.local/state/gpuslice`. One daemon at a time.",
-            orEmpty(text -> Path.of(text).toAbsolutePath().normalize()));
+            orEmpty(Catalogue::path));
     static final Setting<Integer> MAX_SESSIONS = new Setting<>(
             "sessions.max",
             "number, from 1",
@@ -106,6 +149,38 @@ final class Catalogue {
                     + "Unset: a random one, kept in `http-token` in `state-dir`. "
                     + "A secret: prefer the variable or a file of mode 0600 to the flag, which `ps` shows.",
             orEmpty(Catalogue::bearerToken));
+    static final Setting<Optional<Path>> HTTP_TLS_CERTIFICATE = new Setting<>(
+            "http.tls-certificate",
+            "path",
+            "",
+            "A PEM file with the server's certificate and, behind it, those that vouch for it: HTTP is then answered by TLS (1.2 or 1.3) alone. "
+                    + "Read when the daemon starts; programs go on while it restarts.",
+            orEmpty(Catalogue::path));
+    static final Setting<Optional<Path>> HTTP_TLS_KEY = new Setting<>(
+            "http.tls-key",
+            "path",
+            "",
+            "A PEM file with the key of `http.tls-certificate`, unencrypted PKCS#8 (`BEGIN PRIVATE KEY`).",
+            orEmpty(Catalogue::path));
+    static final Setting<Optional<Path>> HTTP_TLS_STORE = new Setting<>(
+            "http.tls-store",
+            "path",
+            "",
+            "A PKCS#12 file with one key and its certificates, in place of the two PEM files.",
+            orEmpty(Catalogue::path));
+    static final Setting<Optional<Path>> HTTP_TLS_PASSWORD_FILE = new Setting<>(
+            "http.tls-password-file",
+            "path",
+            "",
+            "A file whose first line is the password of `http.tls-store`. Unset: it has none.",
+            orEmpty(Catalogue::path));
+    static final Setting<Integer> HTTP_REQUESTS_PER_SECOND = new Setting<>(
+            "http.requests-per-second",
+            "number, from 0",
+            "50",
+            "What another machine may ask of HTTP, in the long run; it may save up four seconds of it. More is answered 429. "
+                    + "Addresses of IPv6 that share their first 64 bits are one machine. `0`: no bound. This machine has none.",
+            text -> number(text, 0));
     /** A relative path is one in the state directory. */
     static final Setting<Optional<Path>> AUDIT_FILE = new Setting<>(
             "audit.file",
@@ -145,6 +220,12 @@ final class Catalogue {
             TOKEN,
             HANDSHAKE_TIMEOUT,
             MAX_CONNECTIONS,
+            ACCESS_USERS,
+            ACCESS_GROUPS,
+            ACCESS_ADMINS,
+            SESSIONS_PER_USER,
+            LIMIT_PER_USER,
+            CONNECTIONS_PER_USER,
             STATE_DIRECTORY,
             MAX_SESSIONS,
             END_GRACE,
@@ -155,6 +236,11 @@ final class Catalogue {
             JOURNAL_ENGINE,
             HTTP_ADDRESS,
             HTTP_TOKEN,
+            HTTP_TLS_CERTIFICATE,
+            HTTP_TLS_KEY,
+            HTTP_TLS_STORE,
+            HTTP_TLS_PASSWORD_FILE,
+            HTTP_REQUESTS_PER_SECOND,
             AUDIT_FILE,
             AUDIT_MAX_SIZE,
             LOG_LEVEL,
@@ -164,6 +250,23 @@ final class Catalogue {
 
     private static <T> Function<String, Optional<T>> orEmpty(Function<String, T> parser) {
         return text -> text.isEmpty() ? Optional.empty() : Optional.of(parser.apply(text));
+    }
+
+    private static Path path(String text) {
+        return Path.of(text).toAbsolutePath().normalize();
+    }
+
+    private static List<String> names(String text) {
+        if (text.isEmpty()) {
+            return List.of();
+        }
+        List<String> names =
+                Arrays.stream(text.split(",", -1)).map(String::strip).toList();
+        if (names.stream().anyMatch(name -> name.isEmpty() || name.chars().anyMatch(Character::isWhitespace))) {
+            throw new InvalidValueException(
+                    "\"" + text + "\" is no list of names: write them, or their numbers, with commas between them");
+        }
+        return names;
     }
 
     private static String token(String text) {

@@ -19,6 +19,7 @@ import java.util.Optional;
  */
 public record Settings(
         Ipc ipc,
+        Access access,
         Path stateDirectory,
         Sessions sessions,
         List<LimitSpec.Device> devices,
@@ -45,6 +46,27 @@ public record Settings(
     }
 
     /**
+     * Whom a daemon of root serves, and how much of it one user may have.
+     *
+     * @param users names or uids; {@link #EVERYBODY}: all
+     * @param groups names or gids
+     * @param admins groups, by name or gid, that may do as root may
+     * @param sessionsPerUser open at one time, at least 1; empty: not bounded
+     * @param limitPerUser bytes of all limits of a user's sessions on each device; empty: not bounded
+     * @param connectionsPerUser to the socket, at least 1; empty: nearly all
+     */
+    public record Access(
+            List<String> users,
+            List<String> groups,
+            List<String> admins,
+            Optional<Integer> sessionsPerUser,
+            Optional<Long> limitPerUser,
+            Optional<Integer> connectionsPerUser) {
+        /** Among {@link #users}: whoever it is. */
+        public static final String EVERYBODY = "*";
+    }
+
+    /**
      * How many, and how they end.
      *
      * @param max sessions at one time, at least 1
@@ -64,13 +86,28 @@ public record Settings(
      * What is answered by HTTP, and to whom.
      *
      * @param token demanded for every change; empty: the daemon makes one
+     * @param requestsPerSecond of one other machine; 0: not bounded
      */
-    public record Http(HttpAddress address, Optional<String> token) {
+    public record Http(HttpAddress address, Optional<String> token, Optional<Tls> tls, int requestsPerSecond) {
         /** Without the token: settings are logged. */
         @Override
         public String toString() {
-            return "Http[address=" + address + ", token=" + (token.isPresent() ? "set" : "unset") + "]";
+            return "Http[address=" + address + ", token=" + (token.isPresent() ? "set" : "unset") + ", tls=" + tls
+                    + ", requestsPerSecond=" + requestsPerSecond + "]";
         }
+    }
+
+    /** Where HTTP's key and certificates are. */
+    public sealed interface Tls {
+        /** PEM files. */
+        record Pem(Path certificate, Path key) implements Tls {}
+
+        /**
+         * A PKCS#12 file.
+         *
+         * @param passwordFile empty: it has no password
+         */
+        record Store(Path file, Optional<Path> passwordFile) implements Tls {}
     }
 
     /** Where HTTP is answered. */
@@ -154,6 +191,13 @@ public record Settings(
                         sources.get(Catalogue.TOKEN),
                         sources.get(Catalogue.HANDSHAKE_TIMEOUT),
                         sources.get(Catalogue.MAX_CONNECTIONS)),
+                new Access(
+                        sources.get(Catalogue.ACCESS_USERS),
+                        sources.get(Catalogue.ACCESS_GROUPS),
+                        sources.get(Catalogue.ACCESS_ADMINS),
+                        sources.get(Catalogue.SESSIONS_PER_USER),
+                        sources.get(Catalogue.LIMIT_PER_USER),
+                        sources.get(Catalogue.CONNECTIONS_PER_USER)),
                 stateDirectory,
                 new Sessions(
                         sources.get(Catalogue.MAX_SESSIONS),
@@ -162,11 +206,30 @@ public record Settings(
                 sources.get(Catalogue.DEVICES),
                 sources.get(Catalogue.DEVICE_NODES),
                 new Journal(sources.get(Catalogue.SNAPSHOT_EVERY), sources.get(Catalogue.JOURNAL_ENGINE)),
-                new Http(sources.get(Catalogue.HTTP_ADDRESS), sources.get(Catalogue.HTTP_TOKEN)),
+                new Http(
+                        sources.get(Catalogue.HTTP_ADDRESS),
+                        sources.get(Catalogue.HTTP_TOKEN),
+                        tls(sources),
+                        sources.get(Catalogue.HTTP_REQUESTS_PER_SECOND)),
                 new Audit(
                         sources.get(Catalogue.AUDIT_FILE).map(stateDirectory::resolve),
                         sources.get(Catalogue.AUDIT_MAX_SIZE)),
                 new Log(sources.get(Catalogue.LOG_LEVEL), sources.get(Catalogue.LOG_FORMAT)));
+    }
+
+    private static Optional<Tls> tls(Sources sources) {
+        Optional<Path> certificate = sources.get(Catalogue.HTTP_TLS_CERTIFICATE);
+        Optional<Path> key = sources.get(Catalogue.HTTP_TLS_KEY);
+        Optional<Path> store = sources.get(Catalogue.HTTP_TLS_STORE);
+        Optional<Path> password = sources.get(Catalogue.HTTP_TLS_PASSWORD_FILE);
+        if (certificate.isPresent() != key.isPresent()
+                || (certificate.isPresent() && store.isPresent())
+                || (password.isPresent() && store.isEmpty())) {
+            throw new InvalidValueException("TLS takes either http.tls-certificate and http.tls-key, or http.tls-store"
+                    + " (with http.tls-password-file, if it has a password): set the ones or the others");
+        }
+        return store.<Tls>map(file -> new Tls.Store(file, password))
+                .or(() -> certificate.map(file -> new Tls.Pem(file, key.orElseThrow())));
     }
 
     private static String written(Enum<?> constant) {

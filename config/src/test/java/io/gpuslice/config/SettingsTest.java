@@ -200,6 +200,30 @@ class SettingsTest {
     }
 
     @Test
+    void whoIsServedIsAListOfNamesOrNumbers() {
+        assertThat(load().access().users()).isEmpty();
+        assertThat(load("--access-users=ann, 1001").access().users()).containsExactly("ann", "1001");
+        assertThat(load("--access-limit-per-user=8GB").access().limitPerUser()).contains(8L << 30);
+        assertThat(load("--access-sessions-per-user=3").access().sessionsPerUser())
+                .contains(3);
+        assertThatThrownBy(() -> load("--access-groups=a,,b")).hasMessageContaining("is no list of names");
+    }
+
+    @Test
+    void tlsHasACertificateWithItsKeyOrAStore() {
+        assertThat(load("--http-tls-certificate=/c", "--http-tls-key=/k").http().tls())
+                .contains(new Settings.Tls.Pem(Path.of("/c"), Path.of("/k")));
+        assertThat(load("--http-tls-store=/s", "--http-tls-password-file=/p")
+                        .http()
+                        .tls())
+                .contains(new Settings.Tls.Store(Path.of("/s"), Optional.of(Path.of("/p"))));
+        assertThatThrownBy(() -> load("--http-tls-certificate=/c")).hasMessageContaining("http.tls-key");
+        assertThatThrownBy(() -> load("--http-tls-store=/s", "--http-tls-certificate=/c", "--http-tls-key=/k"))
+                .hasMessageContaining("set the ones or the others");
+        assertThatThrownBy(() -> load("--http-tls-password-file=/p")).hasMessageContaining("http.tls-store");
+    }
+
+    @Test
     void helpAndVersionAreFlags() {
         assertThat(DaemonArguments.parse("--help").help()).isTrue();
         assertThat(DaemonArguments.parse("--version"))

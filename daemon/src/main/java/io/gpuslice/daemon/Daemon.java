@@ -3,6 +3,8 @@ package io.gpuslice.daemon;
 
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
+import io.gpuslice.actors.Access;
+import io.gpuslice.actors.Served;
 import io.gpuslice.actors.Supervisor;
 import io.gpuslice.actors.Supervisor.StartException;
 import io.gpuslice.actors.eventloop.EventLoop;
@@ -85,6 +87,7 @@ final class Daemon {
 
     private static Daemon start(Settings settings, String version, Parts parts)
             throws IOException, InterruptedException {
+        Access access = access(settings);
         StateDirectory state = parts.add(state(settings));
         Optional<AuditLog> audit = audit(settings, version, parts);
         AtomicReference<@Nullable URI> url = new AtomicReference<>();
@@ -114,7 +117,7 @@ final class Daemon {
                 Supervisor.create(
                         settings,
                         new Supervisor.State(state.id(), state.begun()),
-                        PrivateDirectory.uid(),
+                        access,
                         loop,
                         handlers,
                         telemetry,
@@ -128,6 +131,11 @@ final class Daemon {
                 settings, socket, handlers.api(), metrics, new SelfTest(socket, state.health()), telemetry);
         http.ifPresent(face -> url.set(parts.add(face).url()));
         return new Daemon(parts, audit, system, socket, http.map(HttpFace::url));
+    }
+
+    private static Access access(Settings settings) {
+        int uid = PrivateDirectory.uid();
+        return new Access(settings.ipc().token().isPresent(), uid, Served.of(settings.access(), uid));
     }
 
     private static StateDirectory state(Settings settings) throws IOException {

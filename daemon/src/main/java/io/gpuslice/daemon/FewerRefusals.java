@@ -54,11 +54,18 @@ final class FewerRefusals implements Telemetry, AutoCloseable {
 
     @Override
     public void happened(Occurrence occurrence) {
-        if (occurrence.operation() == Operation.LOGIN) {
+        if (isOfAStranger(occurrence)) {
             refused(occurrence);
         } else {
             telemetry.happened(occurrence);
         }
+    }
+
+    /** Of one who is not let in, or who names a session that there is none of: whatever it says, nobody has vouched for it. */
+    private static boolean isOfAStranger(Occurrence occurrence) {
+        return occurrence.operation() == Operation.LOGIN
+                || (occurrence.operation() == Operation.JOIN
+                        && occurrence.session().isEmpty());
     }
 
     private synchronized void refused(Occurrence occurrence) {

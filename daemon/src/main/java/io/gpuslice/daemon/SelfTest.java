@@ -2,6 +2,8 @@
 package io.gpuslice.daemon;
 
 import io.gpuslice.http.Readiness;
+import io.gpuslice.linux.Errno;
+import io.gpuslice.linux.LinuxException;
 import io.gpuslice.linux.UnixSocket;
 import io.gpuslice.persistence.JournalHealth;
 import io.gpuslice.wire.Abi;
@@ -49,7 +51,7 @@ final class SelfTest implements Readiness {
 
     private Optional<String> door() {
         try (UnixSocket door = UnixSocket.connect(socket, PATIENCE)) {
-            door.write(ByteBuffer.wrap(FrameCodec.encode(new Frame.Call(QUESTION), 1)));
+            ask(door);
             return switch (read(door)) {
                 case Frame.Reply _ -> Optional.empty();
                 case Frame.ErrorFrame(var code, var text) -> Optional.of(socket + " answers " + code + ": " + text);
@@ -57,6 +59,17 @@ final class SelfTest implements Readiness {
             };
         } catch (IOException e) {
             return Optional.of(socket + " does not answer: " + e.getMessage());
+        }
+    }
+
+    private static void ask(UnixSocket door) throws IOException {
+        try {
+            door.write(ByteBuffer.wrap(FrameCodec.encode(new Frame.Call(QUESTION), 1)));
+        } catch (LinuxException e) {
+            // Whoever is turned away is told why before the door is closed.
+            if (e.errno() != Errno.EPIPE) {
+                throw e;
+            }
         }
     }
 

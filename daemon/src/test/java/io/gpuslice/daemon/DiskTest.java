@@ -100,7 +100,7 @@ class DiskTest {
                 assertThat(daemon.errors()).contains(there[1], "Read-only file system");
                 assertThat(verify.output()).contains("1 sessions").doesNotContain("BAD");
                 assertThat(verify.exitCode()).isZero();
-                assertThat(export.output()).contains("\"event\":\"sessions.opened.1\"");
+                assertThat(export.output()).contains("\"event\":\"sessions.opened.2\"");
                 assertThat(repair.exitCode()).isEqualTo(1);
                 assertThat(repair.errors()).contains("cannot be written");
             }
@@ -241,6 +241,6 @@ class DiskTest {
                 .start();
         String said = new String(compiler.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assumeTrue(compiler.waitFor() == 0, "needs a C compiler: " + said);
-        return List.of("LD_PRELOAD=" + library, "GPUSLICE_BAD_DISK=" + mode);
+        return List.of("LD_PRELOAD=" + library, "BAD_DISK=" + mode);
     }
 }

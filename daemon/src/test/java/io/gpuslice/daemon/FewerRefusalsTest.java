@@ -100,6 +100,16 @@ class FewerRefusalsTest {
     }
 
     @Test
+    void whoNamesASessionThatThereIsNoneOfIsAStrangerToo() {
+        try (FewerRefusals fewer = still()) {
+            for (int i = 0; i < 100; i++) {
+                fewer.happened(occurrence(Operation.JOIN, 1000, "there is no session x"));
+            }
+            assertThat(details()).containsExactly("there is no session x");
+        }
+    }
+
+    @Test
     void everythingElseIsSaidEachTime() {
         try (FewerRefusals fewer = still()) {
             for (int i = 0; i < 100; i++) {

@@ -76,7 +76,7 @@ class JournalCommandTest {
             }
             assertThat(events)
                     .anySatisfy(event -> {
-                        assertThat(event.path("event").asText()).isEqualTo("sessions.opened.1");
+                        assertThat(event.path("event").asText()).isEqualTo("sessions.opened.2");
                         assertThat(event.path("fields").path("name").asText()).isEqualTo("whole");
                     })
                     .anySatisfy(event -> {

@@ -47,8 +47,12 @@ class LauncherScriptTest {
 
     /** What it says, line by line; stderr included. */
     private List<String> run(int status, String... arguments) throws IOException, InterruptedException {
-        ProcessBuilder builder =
-                new ProcessBuilder("/bin/sh", home.resolve("bin/gpusliced").toString());
+        return run(Path.of("/bin/sh"), status, arguments);
+    }
+
+    private List<String> run(Path shell, int status, String... arguments) throws IOException, InterruptedException {
+        ProcessBuilder builder = new ProcessBuilder(
+                shell.toString(), home.resolve("bin/gpusliced").toString());
         builder.command().addAll(List.of(arguments));
         builder.environment().clear();
         builder.environment().putAll(environment);
@@ -85,6 +89,19 @@ class LauncherScriptTest {
         java("built", "25");
         environment.put("GPUSLICE_JAVA_HOME", java("old", "17").toString());
         assertThat(run(1)).anyMatch(line -> line.contains("GPUSLICE_JAVA_HOME is " + here + "/old"));
+    }
+
+    @Test
+    void withTooFewFilesItSaysSoAndDoesNotStart() throws Exception {
+        Path sh = home.resolve("bin/sh");
+        Files.writeString(sh, "#!/bin/sh\nulimit -n 64\nexec /bin/sh \"$@\"\n");
+        Files.setPosixFilePermissions(sh, PosixFilePermissions.fromString("rwxr-xr-x"));
+
+        assertThat(run(sh, 1))
+                .singleElement()
+                .asString()
+                .contains("at most 64 files may be open at once, and the daemon needs 256")
+                .contains("LimitNOFILE=");
     }
 
     @Test

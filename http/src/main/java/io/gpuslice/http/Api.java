@@ -82,7 +82,7 @@ public final class Api implements CallHandler {
             Fields call = new Fields(Json.parse(json), List.of("method", "path", "token", "body"));
             boolean operator = token.matches(call.text("token").orElse(""));
             Request request = Request.of(call.requiredText("method"), call.requiredText("path"), call.object("body"));
-            return answer(new Caller(caller.pid(), caller.uid(), caller.operator() || operator), request);
+            return answer(operator ? caller.asOperator() : caller, request);
         } catch (Problem problem) {
             return CompletableFuture.failedFuture(problem);
         }

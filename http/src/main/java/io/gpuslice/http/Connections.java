@@ -2,18 +2,22 @@
 package io.gpuslice.http;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeoutException;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
 import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.event.NoLogging;
 import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.model.HttpRequest;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.headers.Connection;
 import org.apache.pekko.http.javadsl.settings.ServerSettings;
+import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.SharedKillSwitch;
 import org.apache.pekko.stream.TLSProtocol.SslTlsInbound;
@@ -36,6 +40,10 @@ final class Connections {
     private static final Duration NEXT_REQUEST = Duration.ofSeconds(60);
     private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
+    /** What a client sends that Pekko cannot bear is the client's affair; it is answered, and no defect to be traced. */
+    private static final Attributes UNSAID =
+            Attributes.createLogLevels(Attributes.logLevelOff(), Attributes.logLevelOff(), Attributes.logLevelOff());
+
     /** Scala knows that who takes any kind of bytes takes these; Java has to be told. */
     @SuppressWarnings("unchecked")
     private static final BidiFlow<SslTlsOutbound, ByteString, ByteString, SslTlsInbound, NotUsed> PLAIN =
@@ -46,23 +54,25 @@ final class Connections {
     /** Read once: left to Pekko, it would be for every connection. */
     private final ServerSettings settings;
 
+    private final Optional<Encryption> encryption;
     private final Routes routes;
     private final Executor blocking;
     private final Crowd crowd = new Crowd();
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
     private volatile boolean stopping;
 
-    private Connections(ActorSystem system, Routes routes, Executor blocking) {
+    private Connections(ActorSystem system, Optional<Encryption> encryption, Routes routes, Executor blocking) {
         this.system = system;
         settings = ServerSettings.create(system);
+        this.encryption = encryption;
         this.routes = routes;
         this.blocking = blocking;
     }
 
     /** None yet, of a server that runs in {@code system}. */
-    static Connections of(ActorSystem system, Routes routes) {
+    static Connections of(ActorSystem system, Optional<Encryption> encryption, Routes routes) {
         Connections connections = new Connections(
-                system, routes, system.dispatchers().lookup("pekko.actor.default-blocking-io-dispatcher"));
+                system, encryption, routes, system.dispatchers().lookup("pekko.actor.default-blocking-io-dispatcher"));
         system.scheduler().scheduleWithFixedDelay(LOOK_EVERY, LOOK_EVERY, connections::endSilent, system.dispatcher());
         return connections;
     }
@@ -77,7 +87,8 @@ final class Connections {
     }
 
     private CompletionStage<Done> turnAway(Tcp.IncomingConnection connection) {
-        return Source.single(Responses.tooMany())
+        // Where TLS is spoken, nothing was agreed on that it could be said in.
+        return (encryption.isPresent() ? Source.<ByteString>empty() : Source.single(Responses.tooMany()))
                 .via(connection.flow())
                 .runWith(Sink.ignore(), system)
                 .exceptionally(_ -> Done.getInstance());
@@ -100,7 +111,11 @@ final class Connections {
     private final class Open {
 
         private final SharedKillSwitch end = KillSwitches.shared("connection");
+        /** The end of one that is still agreeing on TLS, which waits for no less than its other side. */
+        private final SharedKillSwitch handshake = KillSwitches.shared("handshake");
+
         private volatile boolean asked;
+        private volatile boolean everAsked;
         private volatile long deadline = System.nanoTime() + FIRST_REQUEST.toNanos();
 
         CompletionStage<Done> serve(Tcp.IncomingConnection connection, Visitor visitor) {
@@ -108,12 +123,20 @@ final class Connections {
             if (stopping) {
                 endIfIdle();
             }
-            Flow<HttpResponse, HttpRequest, CompletionStage<Done>> http = Http.get(system)
-                    .serverLayer(settings)
-                    .atop(PLAIN)
-                    .join(connection.flow().watchTermination(Keep.right()).mapConcat(Pieces::of), Keep.right());
-            return answering(visitor)
-                    .joinMat(http, Keep.right())
+            Flow<ByteString, ByteString, NotUsed> http = Flow.of(ByteString.class)
+                    .mapConcat(Pieces::of)
+                    .via(Http.get(system)
+                            .serverLayer(settings, Optional.empty(), NoLogging.getInstance())
+                            .addAttributes(UNSAID)
+                            .atop(PLAIN)
+                            .reversed()
+                            .join(answering(visitor)));
+            return encryption
+                    .map(tls -> Flow.of(ByteString.class)
+                            .via(handshake.<ByteString>flow())
+                            .via(tls.around(http, FIRST_REQUEST)))
+                    .orElse(http)
+                    .joinMat(connection.flow().watchTermination(Keep.right()), Keep.right())
                     .run(system)
                     .exceptionally(_ -> Done.getInstance())
                     .whenComplete((_, _) -> open.remove(this));
@@ -125,6 +148,7 @@ final class Connections {
                     .via(end.flow())
                     .mapAsync(1, request -> {
                         asked = true;
+                        everAsked = true;
                         return routes.answer(visitor, request);
                     })
                     .map(this::answered);
@@ -144,6 +168,9 @@ final class Connections {
         void endIfIdle() {
             if (!asked) {
                 end.shutdown();
+            }
+            if (!everAsked) {
+                handshake.abort(new TimeoutException("nothing was asked in time"));
             }
         }
     }

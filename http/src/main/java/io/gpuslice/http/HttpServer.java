@@ -14,6 +14,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import javax.net.ssl.SSLContext;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.SystemMaterializer;
 import org.slf4j.Logger;
@@ -40,20 +41,30 @@ public final class HttpServer implements AutoCloseable {
      * @param address none: {@link #USUAL}, or any free port of that address where it is taken
      * @param token the operator's
      * @param tokenConfigured whether somebody chose it, and so knows it: only then may others than this machine ask
+     * @param tls key and certificates; none: nothing is encrypted
+     * @param requestsPerSecond of one other machine; 0: not bounded
      */
-    public record Settings(Optional<InetSocketAddress> address, String token, boolean tokenConfigured) {
+    public record Settings(
+            Optional<InetSocketAddress> address,
+            String token,
+            boolean tokenConfigured,
+            Optional<SSLContext> tls,
+            int requestsPerSecond) {
         @Override
         public String toString() {
-            return "Settings[address=" + address + ", tokenConfigured=" + tokenConfigured + "]";
+            return "Settings[address=" + address + ", tokenConfigured=" + tokenConfigured + ", tls=" + tls.isPresent()
+                    + ", requestsPerSecond=" + requestsPerSecond + "]";
         }
     }
 
     private final Function<ActorSystem, Connections> answering;
+    private final String scheme;
     private Listening listening;
     private boolean closed;
 
-    private HttpServer(Function<ActorSystem, Connections> answering, Listening listening) {
+    private HttpServer(Function<ActorSystem, Connections> answering, String scheme, Listening listening) {
         this.answering = answering;
+        this.scheme = scheme;
         this.listening = listening;
     }
 
@@ -75,15 +86,20 @@ public final class HttpServer implements AutoCloseable {
                 daemonUid,
                 new Owners(api::isOwner, System::nanoTime),
                 telemetry);
+        Pace pace = new Pace(settings.requestsPerSecond(), System::nanoTime);
+        Optional<Encryption> encryption = settings.tls().map(Encryption::new);
         Function<ActorSystem, Connections> answering = system -> Connections.of(
                 system,
+                encryption,
                 new Routes(
                         api,
                         metrics,
                         readiness,
                         door,
+                        pace,
                         SystemMaterializer.get(system).materializer()));
-        HttpServer server = new HttpServer(answering, Listening.at(settings.address(), answering));
+        HttpServer server = new HttpServer(
+                answering, encryption.isPresent() ? "https" : "http", Listening.at(settings.address(), answering));
         server.listening.ended().thenRunAsync(server::beginAnew, AFTER_A_REST);
         return server;
     }
@@ -108,7 +124,7 @@ public final class HttpServer implements AutoCloseable {
         boolean everywhere = at.getAddress().isAnyLocalAddress();
         InetSocketAddress reachable =
                 everywhere ? new InetSocketAddress(InetAddress.getLoopbackAddress(), at.getPort()) : at;
-        return URI.create("http://" + Listening.text(reachable));
+        return URI.create(scheme + "://" + Listening.text(reachable));
     }
 
     private synchronized void beginAnew() {

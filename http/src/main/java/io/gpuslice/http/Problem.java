@@ -20,6 +20,8 @@ final class Problem extends Exception {
     /** Bytes of the largest body. */
     static final int MOST_BYTES = 1 << 20;
 
+    static final int TOO_MANY_REQUESTS = 429;
+
     private final int status;
     private final ErrorCode code;
     private final ObjectNode more;
@@ -88,6 +90,16 @@ final class Problem extends Exception {
 
     static Problem misdirected(String detail) {
         return new Problem(421, ErrorCode.FORBIDDEN, detail);
+    }
+
+    /** @param perSecond what is answered in the long run */
+    static Problem tooOften(int perSecond) {
+        return new Problem(
+                TOO_MANY_REQUESTS,
+                ErrorCode.OVERLOADED,
+                "your machine asks more often than " + perSecond + " times a second, which http.requests-per-second"
+                        + " allows it: wait a second",
+                Json.object().put("requests_per_second", perSecond));
     }
 
     static Problem unavailable(String detail) {

@@ -39,6 +39,9 @@ final class Responses {
         if (problem.code() == ErrorCode.UNAUTHENTICATED) {
             response = response.addHeader(RawHeader.create("WWW-Authenticate", "Bearer realm=\"gpuslice\""));
         }
+        if (problem.status() == Problem.TOO_MANY_REQUESTS) {
+            response = response.addHeader(RawHeader.create("Retry-After", "1"));
+        }
         return problem.allowed().isEmpty() ? response : response.addHeader(allow(problem.allowed()));
     }
 
@@ -47,8 +50,19 @@ final class Responses {
         Problem problem = Problem.of(
                 ErrorCode.OVERLOADED,
                 "too many connections are open, and " + Crowd.OF_ONE + " of them are yours: close some");
+        return asSent(problem, "Service Unavailable");
+    }
+
+    /** To somebody who speaks without TLS where it is spoken. */
+    static ByteString wantsTls() {
+        return asSent(
+                Problem.badRequest("this port speaks TLS, and what came is not: use https:// in place of http://"),
+                "Bad Request");
+    }
+
+    private static ByteString asSent(Problem problem, String phrase) {
         String body = Json.text(problem.answer().body());
-        StringBuilder head = new StringBuilder("HTTP/1.1 " + problem.status() + " Service Unavailable\r\n");
+        StringBuilder head = new StringBuilder("HTTP/1.1 " + problem.status() + " " + phrase + "\r\n");
         ALWAYS.forEach(header -> head.append(header).append("\r\n"));
         head.append("Content-Type: ").append(PROBLEM).append("\r\nConnection: close\r\n\r\n");
         return ByteString.fromString(head + body);

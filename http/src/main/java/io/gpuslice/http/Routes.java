@@ -42,13 +42,15 @@ final class Routes {
     private final Metrics metrics;
     private final Readiness readiness;
     private final Door door;
+    private final Pace pace;
     private final Materializer materializer;
 
-    Routes(Api api, Metrics metrics, Readiness readiness, Door door, Materializer materializer) {
+    Routes(Api api, Metrics metrics, Readiness readiness, Door door, Pace pace, Materializer materializer) {
         this.api = api;
         this.metrics = metrics;
         this.readiness = readiness;
         this.door = door;
+        this.pace = pace;
         this.materializer = materializer;
     }
 
@@ -66,6 +68,7 @@ final class Routes {
 
     private CompletionStage<HttpResponse> answered(Visitor visitor, HttpRequest http) {
         try {
+            pace.check(visitor);
             Request request = Request.of(http.method().value(), target(http), Json.object());
             if (request.method().equals("OPTIONS")) {
                 return done(Responses.options(

@@ -32,6 +32,11 @@ final class Visitor {
         return from.getAddress().isLoopbackAddress();
     }
 
+    /** Where it is. */
+    InetAddress address() {
+        return from.getAddress();
+    }
+
     /** Where the daemon was reached. */
     InetAddress reached() {
         return to.getAddress();

@@ -38,6 +38,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
+import javax.net.ssl.SSLContext;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.Behavior;
@@ -89,9 +90,14 @@ final class Bound implements AutoCloseable {
 
     /** @param daemonUid the user that the daemon is said to run as */
     Bound(int daemonUid) throws IOException, InterruptedException {
+        this(daemonUid, Optional.empty());
+    }
+
+    /** @param tls that is spoken; none: no TLS */
+    Bound(int daemonUid, Optional<SSLContext> tls) throws IOException, InterruptedException {
         InetSocketAddress anywhere = new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0);
         server = HttpServer.start(
-                new HttpServer.Settings(Optional.of(anywhere), TOKEN, false),
+                new HttpServer.Settings(Optional.of(anywhere), TOKEN, false, tls, 0),
                 api(),
                 metricsPort(),
                 () -> problems,

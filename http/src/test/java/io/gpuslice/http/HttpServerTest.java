@@ -470,7 +470,7 @@ class HttpServerTest {
     private HttpServer start(Optional<InetSocketAddress> address, boolean tokenConfigured)
             throws IOException, InterruptedException {
         return HttpServer.start(
-                new HttpServer.Settings(address, Bound.TOKEN, tokenConfigured),
+                new HttpServer.Settings(address, Bound.TOKEN, tokenConfigured, Optional.empty(), 0),
                 bound.api(),
                 bound.metricsPort(),
                 () -> bound.problems,

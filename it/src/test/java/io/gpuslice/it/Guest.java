@@ -215,9 +215,10 @@ final class Guest implements AutoCloseable {
         return String.join("\n", seen);
     }
 
+    /** What is no UTF-8, as of a program with garbage in its environment, with a replacement character for it. */
     String errors() {
         try {
-            return Files.readString(stderr);
+            return new String(Files.readAllBytes(stderr), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -17,7 +17,8 @@ class RegistrationTest {
     void threeHundredProcessesThatRegisterAtOnceAllJoinAndNoneIsRefused() {
         rig.daemon();
         Rig.Opened session = rig.open("64MB");
-        // A daemon that has just started is compiling itself on the very cores that all of them need. The second crowd comes
+        // A daemon that has just started is compiling itself on the very cores that all of them need. The second crowd
+        // comes
         // while it still takes back what the first one held.
         crowd(session).finish().exitCode();
 

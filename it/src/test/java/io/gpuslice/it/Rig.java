@@ -105,9 +105,25 @@ final class Rig implements AutoCloseable {
 
     /** Starts a daemon and waits until it serves. */
     Guest daemon() {
+        return daemon(List.of());
+    }
+
+    /** The same through a command that becomes, or begets, the one given to it. */
+    Guest daemon(List<String> through) {
+        return daemon(tree, through);
+    }
+
+    /** The daemon of another build. */
+    Guest daemon(Tree of) {
+        return daemon(of, List.of());
+    }
+
+    private Guest daemon(Tree of, List<String> through) {
         hasDaemon = true;
         forgetHttp();
-        Guest daemon = start(List.of(tree.bin("gpusliced").toString()), environment());
+        List<String> command = new ArrayList<>(through);
+        command.add(of.bin("gpusliced").toString());
+        Guest daemon = start(command, environment());
         eventually(() -> listens() || !daemon.alive());
         assertThat(daemon.alive()).as("the daemon runs\n%s", daemon.errors()).isTrue();
         return daemon;
@@ -206,6 +222,13 @@ final class Rig implements AutoCloseable {
     /** A guest of {@code it/programs} without gpuslice. */
     Guest bare(String program, Object... arguments) {
         return start(command(program, arguments), environment());
+    }
+
+    /** A guest in an existing session, started through a command as the daemon can be. */
+    Guest in(Opened session, List<String> through, String program, Object... arguments) {
+        List<String> command = new ArrayList<>(through);
+        command.addAll(command(program, arguments));
+        return start(command, environmentOf(session.id, session.token));
     }
 
     private List<String> command(String program, Object... arguments) {

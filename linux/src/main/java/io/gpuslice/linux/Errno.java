@@ -19,6 +19,8 @@ public final class Errno {
     public static final int ENOTDIR = 20;
     public static final int EISDIR = 21;
     public static final int EINVAL = 22;
+    public static final int EPIPE = 32;
+    public static final int ERANGE = 34;
     public static final int ELOOP = 40;
     public static final int ENODATA = 61;
     public static final int ENOPROTOOPT = 92;

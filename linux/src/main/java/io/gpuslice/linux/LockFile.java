@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.linux;
 
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -26,28 +28,39 @@ public final class LockFile implements AutoCloseable {
     /**
      * Takes the lock if nobody has it; the file is created when it does not exist, and never followed when it is a
      * symbolic link.
+     *
+     * @throws IOException if it cannot be opened, or is another user's
      */
-    public static Optional<LockFile> tryLock(Path path) throws LinuxException {
+    public static Optional<LockFile> tryLock(Path path) throws IOException {
         return lock(path, LOCK_EX | LOCK_NB);
     }
 
     /** Waits for the lock as long as it takes. */
-    public static LockFile lock(Path path) throws LinuxException {
+    public static LockFile lock(Path path) throws IOException {
         return lock(path, LOCK_EX).orElseThrow();
     }
 
-    private static Optional<LockFile> lock(Path path, int operation) throws LinuxException {
+    private static Optional<LockFile> lock(Path path, int operation) throws IOException {
         byte[] bytes = path.toString().getBytes(StandardCharsets.UTF_8);
         int fd = Fd.open(bytes, Fd.O_RDWR | Fd.O_CREAT | Fd.O_NOFOLLOW | Fd.O_CLOEXEC, PRIVATE);
         try {
+            refuseForeign(path, Fd.stat(fd).uid());
             FLOCK.restart(path, fd, operation);
             return Optional.of(new LockFile(fd));
-        } catch (LinuxException e) {
+        } catch (IOException e) {
             Fd.close(fd);
-            if (e.errno() == Errno.EAGAIN) {
+            if (e instanceof LinuxException failed && failed.errno() == Errno.EAGAIN) {
                 return Optional.empty();
             }
             throw e;
+        }
+    }
+
+    /** Whoever made the file can hold its lock for ever. Who owns the directory could do so by other means. */
+    private static void refuseForeign(Path path, int owner) throws IOException {
+        Object directorys = Files.getAttribute(path.toAbsolutePath().getParent(), "unix:uid");
+        if (owner != PrivateDirectory.uid() && owner != 0 && !directorys.equals(owner)) {
+            throw new IOException(path + " belongs to uid " + owner + ": somebody else made it; choose another place");
         }
     }
 

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What /proc tells about processes. A process may be gone, or another one with its pid, by the time the answer is read:
@@ -26,6 +27,7 @@ public final class Procfs {
     private Procfs() {}
 
     private static final Path PROC = Path.of("/proc");
+    private static final String OPEN_FILES = "Max open files";
 
     /** Different after each boot of the machine. */
     public static String bootId() throws IOException {
@@ -46,6 +48,17 @@ public final class Procfs {
     /** Numbers of the descriptors that the process has open. */
     public static List<Integer> fds(int pid) throws IOException {
         return numbersIn(PROC.resolve(pid + "/fd"));
+    }
+
+    /** How many descriptors this process may have open; {@link Long#MAX_VALUE} where there is no limit. */
+    public static long mostDescriptors() throws IOException {
+        try (Stream<String> limits = Files.lines(PROC.resolve("self/limits"))) {
+            String soft = limits.filter(line -> line.startsWith(OPEN_FILES))
+                    .map(line -> line.substring(OPEN_FILES.length()).strip().split(" ")[0])
+                    .findFirst()
+                    .orElseThrow(() -> new IOException("/proc/self/limits has no line " + OPEN_FILES));
+            return soft.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(soft);
+        }
     }
 
     /**

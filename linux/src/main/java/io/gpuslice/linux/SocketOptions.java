@@ -31,6 +31,32 @@ final class SocketOptions {
         }
     }
 
+    /** The ints of an option that has as many as it has: {@code size} bytes are tried first. */
+    static int[] getAll(int socket, int option, int size) throws LinuxException {
+        try (Arena arena = Arena.ofConfined()) {
+            ByteBuffer value = NativeFunction.struct(arena, size);
+            ByteBuffer length = NativeFunction.struct(arena, Integer.BYTES).putInt(0, size);
+            try {
+                GETSOCKOPT.call(
+                        option,
+                        socket,
+                        SOL_SOCKET,
+                        option,
+                        NativeFunction.address(value),
+                        NativeFunction.address(length));
+            } catch (LinuxException e) {
+                // The kernel has said how many bytes there are.
+                if (e.errno() == Errno.ERANGE && length.getInt(0) > size) {
+                    return getAll(socket, option, length.getInt(0));
+                }
+                throw e;
+            }
+            int[] values = new int[length.getInt(0) / Integer.BYTES];
+            value.asIntBuffer().get(values);
+            return values;
+        }
+    }
+
     /** Sets an option that is a struct timeval. */
     static void set(int socket, int option, Duration time) throws LinuxException {
         try (Arena arena = Arena.ofConfined()) {

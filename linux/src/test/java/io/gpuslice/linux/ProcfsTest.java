@@ -20,6 +20,15 @@ class ProcfsTest {
     }
 
     @Test
+    void theLimitOfOpenFilesIsTheShellsOwn() throws Exception {
+        Process shell = new ProcessBuilder("sh", "-c", "ulimit -S -n").start();
+        String said = new String(shell.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip();
+
+        assertThat(Procfs.mostDescriptors())
+                .isEqualTo(said.equals("unlimited") ? Long.MAX_VALUE : Long.parseLong(said));
+    }
+
+    @Test
     void aCommandWithBlanksAndParenthesesDoesNotShiftTheFields(@TempDir Path directory) throws Exception {
         Path program = directory.resolve("a) Z 1 (2");
         Files.copy(Path.of("/bin/sleep"), program);

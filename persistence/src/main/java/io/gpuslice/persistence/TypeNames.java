@@ -18,13 +18,13 @@ final class TypeNames {
 
     private static final Map<String, Class<?>> TYPES = Map.ofEntries(
             Map.entry("sessions.founded.1", SessionsEvent.Founded.class),
-            Map.entry("sessions.opened.1", SessionsEvent.Opened.class),
+            Map.entry("sessions.opened.2", SessionsEvent.Opened.class),
             Map.entry("sessions.token-added.1", SessionsEvent.TokenAdded.class),
             Map.entry("sessions.resized.1", SessionsEvent.Resized.class),
-            Map.entry("sessions.renewed.1", SessionsEvent.Renewed.class),
+            Map.entry("sessions.renewed.2", SessionsEvent.Renewed.class),
             Map.entry("sessions.expired.1", SessionsEvent.Expired.class),
             Map.entry("sessions.closed.1", SessionsEvent.Closed.class),
-            Map.entry("sessions.register.1", Register.class),
+            Map.entry("sessions.register.2", Register.class),
             Map.entry("session.slot-taken.1", SessionEvent.SlotTaken.class),
             Map.entry("session.admitted.1", SessionEvent.Admitted.class),
             Map.entry("session.departed.1", SessionEvent.Departed.class),

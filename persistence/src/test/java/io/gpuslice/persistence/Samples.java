@@ -2,6 +2,7 @@
 package io.gpuslice.persistence;
 
 import io.gpuslice.actors.Books;
+import io.gpuslice.actors.Deadline;
 import io.gpuslice.actors.Register;
 import io.gpuslice.actors.SessionEvent;
 import io.gpuslice.actors.SessionView.Counters;
@@ -23,6 +24,7 @@ import io.gpuslice.domain.ShareKey;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +45,11 @@ final class Samples {
     private static final Limits LIMITS = new Limits(8L << 30, Map.of(DEVICE, 4L << 30));
     private static final PageIdentity PAGE = new PageIdentity(1, 77, 268374016, 7, "ffeeddccbbaa99887766554433221100");
     private static final Instant AT = Instant.parse("2026-01-02T03:04:05.678901Z");
+    private static final Deadline DEADLINE = new Deadline(7_200_000, AT, PROCESS.bootId(), 123_456_789_012L);
+    /** What is known of a deadline that was stored before the machine's own clock stood beside it. */
+    private static final Deadline BY_THE_WALL =
+            new Deadline(Duration.ofDays(3650).toMillis(), AT, "", 0);
+
     private static final TokenHash TOKEN = TokenHash.of("a token");
     private static final SessionEvent.Admitted ADMITTED =
             new SessionEvent.Admitted(PROCESS, 1000, "python3 train.py", AT);
@@ -54,50 +61,21 @@ final class Samples {
 
     /** What has a file, but is not written any more. */
     static final Map<String, Object> FORMER = Map.of(
+            "sessions.opened.1", opened(BY_THE_WALL),
+            "sessions.renewed.1", new SessionsEvent.Renewed(SESSION, Optional.empty()),
+            "sessions.register.1", register(BY_THE_WALL),
             "session.books.1", books(List.of(), Map.of()),
             "session.books.2", books(List.of(LINGERING), Map.of()));
 
     static final Map<String, Object> ALL = Map.ofEntries(
             Map.entry("sessions.founded.1", new SessionsEvent.Founded("1b4e28ba-2fa1-11d2-883f-0016d3cca427")),
-            Map.entry(
-                    "sessions.opened.1",
-                    new SessionsEvent.Opened(
-                            SESSION,
-                            3,
-                            "train",
-                            1000,
-                            "8GB,0=4GB",
-                            LIMITS,
-                            Optional.of(AT),
-                            Optional.of(PROCESS),
-                            TOKEN,
-                            2,
-                            AT)),
+            Map.entry("sessions.opened.2", opened(DEADLINE)),
             Map.entry("sessions.token-added.1", new SessionsEvent.TokenAdded(SESSION, TOKEN)),
             Map.entry("sessions.resized.1", new SessionsEvent.Resized(SESSION, "8GB,0=4GB", LIMITS)),
-            Map.entry("sessions.renewed.1", new SessionsEvent.Renewed(SESSION, Optional.empty())),
+            Map.entry("sessions.renewed.2", new SessionsEvent.Renewed(SESSION, Optional.of(DEADLINE))),
             Map.entry("sessions.expired.1", new SessionsEvent.Expired(SESSION)),
             Map.entry("sessions.closed.1", new SessionsEvent.Closed(SESSION)),
-            Map.entry(
-                    "sessions.register.1",
-                    new Register(
-                            Optional.of("1b4e28ba-2fa1-11d2-883f-0016d3cca427"),
-                            Map.of(
-                                    SESSION,
-                                    new Register.Entry(
-                                            SESSION,
-                                            3,
-                                            "train",
-                                            1000,
-                                            "8GB,0=4GB",
-                                            LIMITS,
-                                            Optional.of(AT),
-                                            true,
-                                            Optional.of(PROCESS),
-                                            List.of(TOKEN),
-                                            1,
-                                            AT)),
-                            List.of(new SessionId("fedcba9876543210")))),
+            Map.entry("sessions.register.2", register(DEADLINE)),
             Map.entry("session.slot-taken.1", new SessionEvent.SlotTaken(SESSION, LIMITS, true)),
             Map.entry("session.admitted.1", ADMITTED),
             Map.entry("session.departed.1", new SessionEvent.Departed(PROCESS, 5L << 20, new Counters(7, 6, 5))),
@@ -119,6 +97,42 @@ final class Samples {
             Map.entry("ledger.closed.1", booked(new LedgerEvent.Closed())));
 
     private Samples() {}
+
+    private static SessionsEvent.Opened opened(Deadline deadline) {
+        return new SessionsEvent.Opened(
+                SESSION,
+                3,
+                "train",
+                1000,
+                "8GB,0=4GB",
+                LIMITS,
+                Optional.of(deadline),
+                Optional.of(PROCESS),
+                TOKEN,
+                2,
+                AT);
+    }
+
+    private static Register register(Deadline deadline) {
+        return new Register(
+                Optional.of("1b4e28ba-2fa1-11d2-883f-0016d3cca427"),
+                Map.of(
+                        SESSION,
+                        new Register.Entry(
+                                SESSION,
+                                3,
+                                "train",
+                                1000,
+                                "8GB,0=4GB",
+                                LIMITS,
+                                Optional.of(deadline),
+                                true,
+                                Optional.of(PROCESS),
+                                List.of(TOKEN),
+                                1,
+                                AT)),
+                List.of(new SessionId("fedcba9876543210")));
+    }
 
     private static Books books(List<Remains> remains, Map<ProcessId, Map<ShareKey, Stake>> stakes) {
         return new Books(

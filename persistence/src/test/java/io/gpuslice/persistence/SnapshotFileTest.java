@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class SnapshotFileTest {
 
-    private static final Object REGISTER = Objects.requireNonNull(Samples.ALL.get("sessions.register.1"));
+    private static final Object REGISTER = Objects.requireNonNull(Samples.ALL.get("sessions.register.2"));
 
     @TempDir
     private Path directory;

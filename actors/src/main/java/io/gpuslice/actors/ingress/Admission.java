@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
+import io.gpuslice.actors.Access;
+import io.gpuslice.actors.Caller;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import java.util.HashMap;
@@ -21,32 +23,34 @@ final class Admission {
     /**
      * Lets a client in, or says why not.
      *
-     * @param pid as the kernel gives it
-     * @param uid as the kernel gives it
+     * @param caller as the kernel says it
      * @return none: it is in, and {@link #left} is to be called when it goes
      */
-    Optional<Frame.ErrorFrame> enter(int pid, int uid) {
-        if (pid == 0) {
+    Optional<Frame.ErrorFrame> enter(Caller caller) {
+        int uid = caller.uid();
+        if (caller.pid() == 0) {
             return refused(
                     ErrorCode.FORBIDDEN,
                     "the kernel shows no pid for this process: it is in a pid namespace that the daemon cannot see."
                             + " Share the daemon's pid namespace, or run a daemon inside");
         }
-        if (uid != settings.uid() && uid != 0) {
-            return refused(
-                    ErrorCode.FORBIDDEN,
-                    "this daemon serves uid " + settings.uid() + ", not uid " + uid + ". Run your own gpusliced");
+        Optional<Access.Refusal> foreign = settings.access().toEnter(caller);
+        if (foreign.isPresent()) {
+            return refused(foreign.get().code(), foreign.get().text());
         }
         if (inside >= settings.maxConnections()) {
             return refused(
                     ErrorCode.OVERLOADED,
-                    inside + " connections are open, and ipc.max-connections allows no more. Try again later");
+                    inside
+                            + " connections are open, and no more are let in (ipc.max-connections, and how many files the"
+                            + " daemon may have open). Try again later");
         }
         int own = insideByUid.getOrDefault(uid, 0);
-        if (own >= settings.maxConnectionsPerUid()) {
+        if (own >= settings.perUser().max()) {
             return refused(
                     ErrorCode.OVERLOADED,
-                    own + " connections of uid " + uid + " are open; the rest is kept for others. Try again later");
+                    own + " connections of uid " + uid + " are open, and "
+                            + settings.perUser().because() + ". End programs in sessions, or try again later");
         }
         inside++;
         insideByUid.put(uid, own + 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
+import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.Session;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.page.Pages.MemberPage;
@@ -12,7 +13,6 @@ import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.FileDescriptor;
-import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Objects;
@@ -73,7 +73,7 @@ final class Connection {
     private final ActorContext<Command> context;
     private final TimerScheduler<Command> timers;
     private final EpollDomainSocketChannel channel;
-    private final PeerCredentials credentials;
+    private final Caller caller;
     private final Ingress.Collaborators with;
     private final Errands errands;
 
@@ -85,32 +85,34 @@ final class Connection {
             ActorContext<Command> context,
             TimerScheduler<Command> timers,
             EpollDomainSocketChannel channel,
-            PeerCredentials credentials,
+            Caller caller,
             Ingress.Collaborators with) {
         this.context = context;
         this.timers = timers;
         this.channel = channel;
-        this.credentials = credentials;
+        this.caller = caller;
         this.with = with;
-        this.errands = new Errands(context, channel, credentials, with);
+        this.errands = new Errands(context, channel, caller, with);
     }
 
     /**
      * @param channel accepted and not yet read from
-     * @param credentials of its peer, already let in
+     * @param caller its peer, already let in
      */
-    static Behavior<Command> create(
-            EpollDomainSocketChannel channel, PeerCredentials credentials, Ingress.Collaborators with) {
+    static Behavior<Command> create(EpollDomainSocketChannel channel, Caller caller, Ingress.Collaborators with) {
         return Behaviors.setup(context ->
-                Behaviors.withTimers(timers -> new Connection(context, timers, channel, credentials, with).start()));
+                Behaviors.withTimers(timers -> new Connection(context, timers, channel, caller, with).start()));
     }
 
     private Behavior<Command> start() {
         channel.pipeline()
                 .addLast(new FrameReader(
                         context.getSelf(),
-                        "pid " + credentials.pid(),
-                        with.settings().handshakeTimeout()));
+                        "pid " + caller.pid(),
+                        with.settings().handshakeTimeout(),
+                        with.unfinished(),
+                        why -> with.chronicle()
+                                .notLetIn(caller.pid(), caller.uid(), ErrorCode.UNSUPPORTED_VERSION, why)));
         channel.config().setAutoRead(true);
         // Closed before the reader was there to say so.
         if (!channel.isActive()) {
@@ -189,9 +191,7 @@ final class Connection {
         }
         if (hello.sessionId().isEmpty()) {
             String text = "HELLO names no session; is GPUSLICE_SESSION set?";
-            with.chronicle()
-                    .notJoined(
-                            new SessionId(""), credentials.pid(), credentials.uid(), ErrorCode.SESSION_UNKNOWN, text);
+            with.chronicle().notLetIn(caller.pid(), caller.uid(), ErrorCode.SESSION_UNKNOWN, text);
             Frames.refuse(channel, seq, ErrorCode.SESSION_UNKNOWN, text);
             return;
         }
@@ -200,7 +200,7 @@ final class Connection {
             Greeting asked = new Greeting(
                     seq,
                     id,
-                    with.peer(channel, credentials),
+                    with.peer(channel, caller),
                     new ImageId(hello.imageId()),
                     hello.token(),
                     hello.devices().stream().map(DeviceId::new).toList());
@@ -215,7 +215,7 @@ final class Connection {
                             : new Unwelcome(asked, ErrorCode.INTERNAL, noAnswer(FIND_PATIENCE), Optional.empty()));
         } catch (IOException e) {
             String text = String.valueOf(e.getMessage());
-            with.chronicle().notLetIn(credentials.pid(), credentials.uid(), ErrorCode.FORBIDDEN, text);
+            with.chronicle().notLetIn(caller.pid(), caller.uid(), ErrorCode.FORBIDDEN, text);
             Frames.refuse(channel, seq, ErrorCode.FORBIDDEN, text);
         }
     }
@@ -285,7 +285,7 @@ final class Connection {
         greeting = false;
         session.ifPresent(
                 maybe -> maybe.tell(new Session.Disconnected(asked.peer().process(), asked.image())));
-        with.chronicle().notJoined(asked.session(), credentials.pid(), credentials.uid(), code, text);
+        with.chronicle().notJoined(asked.session(), caller.pid(), caller.uid(), code, text);
         Frames.refuse(channel, asked.seq(), code, text);
         return closed ? Behaviors.stopped() : Behaviors.same();
     }

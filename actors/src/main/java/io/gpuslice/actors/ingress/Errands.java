@@ -9,7 +9,6 @@ import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.Text;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
-import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
@@ -25,7 +24,7 @@ final class Errands {
 
     private final ActorContext<Connection.Command> context;
     private final EpollDomainSocketChannel channel;
-    private final PeerCredentials credentials;
+    private final Caller caller;
     private final Ingress.Collaborators with;
     private int calls;
 
@@ -33,11 +32,11 @@ final class Errands {
     Errands(
             ActorContext<Connection.Command> context,
             EpollDomainSocketChannel channel,
-            PeerCredentials credentials,
+            Caller caller,
             Ingress.Collaborators with) {
         this.context = context;
         this.channel = channel;
-        this.credentials = credentials;
+        this.caller = caller;
         this.with = with;
     }
 
@@ -54,7 +53,7 @@ final class Errands {
         try {
             Optional<Peer> leader = (open.flags() & Abi.FLAG_NO_LEADER) != 0
                     ? Optional.empty()
-                    : Optional.of(with.peer(channel, credentials));
+                    : Optional.of(with.peer(channel, caller));
             askForSession(
                     seq,
                     false,
@@ -72,13 +71,13 @@ final class Errands {
     }
 
     private void notLetIn(int seq, ErrorCode code, String text) {
-        with.chronicle().notLetIn(credentials.pid(), credentials.uid(), code, text);
+        with.chronicle().notLetIn(caller.pid(), caller.uid(), code, text);
         Frames.refuse(channel, seq, code, text);
     }
 
     void join(Frame.Join join, int seq) {
-        Caller caller = caller(with.settings().token().matches(join.token()));
-        askForSession(seq, true, replyTo -> new Sessions.Join(caller, join.session(), replyTo));
+        Caller asking = caller(with.settings().token().matches(join.token()));
+        askForSession(seq, true, replyTo -> new Sessions.Join(asking, join.session(), replyTo));
     }
 
     private void askForSession(
@@ -117,7 +116,7 @@ final class Errands {
             return;
         }
         calls++;
-        context.pipeToSelf(with.calls().answer(caller(false), call.json()), (json, failure) -> {
+        context.pipeToSelf(with.calls().answer(caller, call.json()), (json, failure) -> {
             if (failure == null) {
                 return new Connection.Called(seq, json);
             }
@@ -145,6 +144,6 @@ final class Errands {
     }
 
     private Caller caller(boolean operator) {
-        return new Caller(credentials.pid(), credentials.uid(), operator);
+        return operator ? caller.asOperator() : caller;
     }
 }

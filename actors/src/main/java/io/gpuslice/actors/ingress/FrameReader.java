@@ -14,6 +14,7 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,9 +34,14 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
     private final ActorRef<Connection.Command> connection;
     private final String client;
     private final Duration patience;
+    private final Unfinished unfinished;
+    private final Consumer<String> foreigner;
 
     /** The beginning of a frame whose end has not come yet. */
     private @Nullable ByteBuf begun;
+
+    /** What it counts for. */
+    private int held;
 
     private @Nullable Future<?> deadline;
     private boolean refused;
@@ -43,11 +49,21 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
     /**
      * @param client for the log
      * @param patience from the start of a frame to its end
+     * @param unfinished of all clients
+     * @param foreigner hears why a client is of another release: whoever updates one half of an installation looks in
+     *     the log for what is wrong
      */
-    FrameReader(ActorRef<Connection.Command> connection, String client, Duration patience) {
+    FrameReader(
+            ActorRef<Connection.Command> connection,
+            String client,
+            Duration patience,
+            Unfinished unfinished,
+            Consumer<String> foreigner) {
         this.connection = connection;
         this.client = client;
         this.patience = patience;
+        this.unfinished = unfinished;
+        this.foreigner = foreigner;
     }
 
     @Override
@@ -63,6 +79,7 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
             return;
         }
         ByteBuf bytes = in;
+        boolean goesOn = begun != null;
         if (begun != null) {
             bytes = begun.writeBytes(in);
             in.release();
@@ -70,14 +87,38 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
         }
         try {
             cut(context, bytes);
-            if (bytes.isReadable() && !refused) {
-                begun = context.alloc().buffer(bytes.readableBytes()).writeBytes(bytes);
+            hold(bytes.readableBytes());
+            if (bytes.isReadable()) {
+                // Not the buffer of a read, which is as long as a read may be.
+                begun = goesOn
+                        ? bytes.discardReadBytes().retain()
+                        : context.alloc().buffer(bytes.readableBytes()).writeBytes(bytes);
                 startClock(context);
             }
         } catch (ProtocolException e) {
             refuse(context, e);
         } finally {
             bytes.release();
+        }
+    }
+
+    private void hold(int size) throws ProtocolException {
+        if (!unfinished.resize(held, size)) {
+            throw new ProtocolException(
+                    ErrorCode.OVERLOADED,
+                    0,
+                    "the unfinished frames of all clients have " + unfinished.most()
+                            + " bytes together, and no more are kept. Try again later");
+        }
+        held = size;
+    }
+
+    private void letGo() {
+        unfinished.resize(held, 0);
+        held = 0;
+        if (begun != null) {
+            begun.release();
+            begun = null;
         }
     }
 
@@ -117,6 +158,12 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
     }
 
     private void expire(ChannelHandlerContext context) {
+        deadline = null;
+        if (!context.channel().config().isAutoRead()) {
+            // Its end may have come long ago: it is we who do not read on.
+            startClock(context);
+            return;
+        }
         int came = begun == null ? 0 : begun.readableBytes();
         refuse(
                 context,
@@ -130,7 +177,11 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
     private void refuse(ChannelHandlerContext context, ProtocolException why) {
         refused = true;
         stopClock();
+        letGo();
         log.debug("{} was refused: {}", client, why.getMessage());
+        if (why.code() == ErrorCode.UNSUPPORTED_VERSION) {
+            foreigner.accept(text(why));
+        }
         Frames.sendLast(context.channel(), Frame.ErrorFrame.of(why.code(), text(why)), why.seq());
     }
 
@@ -149,10 +200,7 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
     @Override
     public void channelInactive(ChannelHandlerContext context) {
         stopClock();
-        if (begun != null) {
-            begun.release();
-            begun = null;
-        }
+        letGo();
         connection.tell(new Connection.Closed());
     }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.actors.ingress;
 
+import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.Clock;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.eventloop.EventLoop;
 import io.gpuslice.actors.process.Peer;
 import io.gpuslice.actors.process.Processes;
 import io.gpuslice.actors.telemetry.Telemetry;
+import io.gpuslice.linux.PeerCredentials;
 import io.gpuslice.wire.Frame;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -20,10 +22,10 @@ import io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.channel.unix.DomainSocketAddress;
-import io.netty.channel.unix.PeerCredentials;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
@@ -40,7 +42,10 @@ public final class Ingress {
     private static final WriteBufferWaterMark OUTBOUND = new WriteBufferWaterMark(1 << 20, 4 << 20);
 
     /** How much of one client's bytes is read before others have their turn: some 120 requests. */
-    private static final int READ_AT_ONCE = 4096;
+    static final int READ_AT_ONCE = 4096;
+
+    /** Of the memory that the daemon may have, this part is for frames that are not complete. */
+    private static final int UNFINISHED_PART = 4;
 
     private static final int BACKLOG = 1024;
 
@@ -73,11 +78,12 @@ public final class Ingress {
             Processes processes,
             ActorRef<Sessions.Command> sessions,
             CallHandler calls,
-            DoorChronicle chronicle) {
+            DoorChronicle chronicle,
+            Unfinished unfinished) {
 
         /** Who is at the other end, as the kernel says. */
-        Peer peer(EpollDomainSocketChannel channel, PeerCredentials credentials) throws IOException {
-            return processes.peer(channel.fd().intValue(), credentials.uid());
+        Peer peer(EpollDomainSocketChannel channel, Caller caller) throws IOException {
+            return processes.peer(channel.fd().intValue(), caller.uid());
         }
     }
 
@@ -118,11 +124,19 @@ public final class Ingress {
             ActorRef<Listening> replyTo) {
         return Behaviors.setup(context -> {
             try {
-                SocketFile file = SocketFile.claim(settings.socket(), settings.uid());
+                SocketFile file = SocketFile.claim(
+                        settings.socket(),
+                        settings.access().daemonUid(),
+                        settings.access().served().isSomebody());
                 ChannelGroup channels = new DefaultChannelGroup(loop.io());
                 bind(context, settings.socket(), loop, channels);
                 Collaborators with = new Collaborators(
-                        settings, processes, sessions, calls, new DoorChronicle(telemetry, Clock.system()));
+                        settings,
+                        processes,
+                        sessions,
+                        calls,
+                        new DoorChronicle(telemetry, Clock.system(processes.bootId())),
+                        new Unfinished(Runtime.getRuntime().maxMemory() / UNFINISHED_PART));
                 return new Ingress(context, with, file, channels, replyTo).listening();
             } catch (IOException e) {
                 replyTo.tell(new Listening.BindFailed(String.valueOf(e.getMessage())));
@@ -188,9 +202,9 @@ public final class Ingress {
             replyTo.tell(new Listening.Bound(with.settings().socket()));
             return Behaviors.same();
         } catch (IOException e) {
-            // Not sure to be its owner's alone, hence not to be listened at.
+            // Not sure to be theirs alone who are to have it, hence not to be listened at.
             return bindFailed("cannot listen at " + with.settings().socket()
-                    + ": its permissions cannot be set to the owner's alone ("
+                    + ": its permissions cannot be set ("
                     + e.getMessage() + "). Look who else uses the folder, or choose another with GPUSLICE_IPC_SOCK.");
         }
     }
@@ -202,8 +216,9 @@ public final class Ingress {
 
     private void accept(EpollDomainSocketChannel channel) {
         try {
-            PeerCredentials peer = channel.peerCredentials();
-            Optional<Frame.ErrorFrame> refusal = admission.enter(peer.pid(), peer.uid());
+            var peer = channel.peerCredentials();
+            Caller caller = new Caller(peer.pid(), peer.uid(), groups(channel), false);
+            Optional<Frame.ErrorFrame> refusal = admission.enter(caller);
             if (refusal.isPresent()) {
                 with.chronicle()
                         .notLetIn(
@@ -214,11 +229,16 @@ public final class Ingress {
                 Frames.sendLast(channel, refusal.get(), 0);
                 return;
             }
-            context.watchWith(context.spawnAnonymous(Connection.create(channel, peer, with)), new Gone(peer.uid()));
+            context.watchWith(context.spawnAnonymous(Connection.create(channel, caller, with)), new Gone(peer.uid()));
         } catch (IOException e) {
             // It went away before it was looked at.
             Frames.close(channel);
         }
+    }
+
+    /** Netty tells the first alone. */
+    private static Set<Integer> groups(EpollDomainSocketChannel channel) throws IOException {
+        return PeerCredentials.groups(channel.fd().intValue());
     }
 
     @SuppressWarnings("FutureReturnValueIgnored") // nothing follows, whatever comes of it

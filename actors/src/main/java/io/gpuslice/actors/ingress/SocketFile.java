@@ -6,10 +6,12 @@ import static java.nio.file.LinkOption.NOFOLLOW_LINKS;
 import io.gpuslice.linux.LockFile;
 import java.io.IOException;
 import java.net.ConnectException;
+import java.net.SocketException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -30,33 +32,50 @@ final class SocketFile implements AutoCloseable {
     /** sun_path has 108 bytes, and one ends the text. */
     private static final int LONGEST = 107;
 
+    private static final int TYPE = 0170000;
+    private static final int SOCKET = 0140000;
+
     private static final Set<PosixFilePermission> OWNER_ONLY = PosixFilePermissions.fromString("rw-------");
+    /** To connect is to write. Who may, {@link Admission} asks the kernel. */
+    private static final Set<PosixFilePermission> EVERYBODY = PosixFilePermissions.fromString("rw-rw-rw-");
+
+    private static final Set<PosixFilePermission> PRIVATE_FOLDER = PosixFilePermissions.fromString("rwx------");
+    private static final Set<PosixFilePermission> OPEN_FOLDER = PosixFilePermissions.fromString("rwxr-xr-x");
 
     private final Path path;
     private final LockFile lock;
+    private final boolean shared;
     private Optional<Object> own = Optional.empty();
 
-    private SocketFile(Path path, LockFile lock) {
+    private SocketFile(Path path, LockFile lock, boolean shared) {
         this.path = path;
         this.lock = lock;
+        this.shared = shared;
     }
 
     /**
      * Makes room for a socket at {@code path}: its folder is there, and nothing is at the path itself.
      *
+     * @param uid of the daemon
+     * @param shared whether other users are to reach it
      * @throws IOException if that may not be; the message says why, and what to do
      */
-    static SocketFile claim(Path path, int uid) throws IOException {
+    static SocketFile claim(Path path, int uid, boolean shared) throws IOException {
         int length = path.toString().getBytes(StandardCharsets.UTF_8).length;
         if (length > LONGEST) {
             throw new IOException("the socket's path has " + length + " bytes and the kernel takes " + LONGEST + ": "
                     + path + ". Choose a shorter one with GPUSLICE_IPC_SOCK or ipc.sock.");
         }
         Path folder = Objects.requireNonNull(path.getParent(), "an absolute path to a socket has a parent");
-        Files.createDirectories(
-                folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        refuseForeignLinks(folder, uid);
+        create(folder, shared);
         refuseForeign(folder, uid);
-        SocketFile file = new SocketFile(path, lock(path));
+        if (shared) {
+            requireReachable(folder);
+        }
+        // Before there is a lock, which would stay behind beside what is there.
+        isThere(path);
+        SocketFile file = new SocketFile(path, lock(path), shared);
         try {
             file.removeStale();
             return file;
@@ -66,9 +85,9 @@ final class SocketFile implements AutoCloseable {
         }
     }
 
-    /** To be called when the socket is bound: it is for its owner alone, whatever the umask says. */
+    /** To be called when the socket is bound: it is for its owner alone, or for all, whatever the umask says. */
     void bound() throws IOException {
-        Files.setPosixFilePermissions(path, OWNER_ONLY);
+        Files.setPosixFilePermissions(path, shared ? EVERYBODY : OWNER_ONLY);
         own = identity(path);
     }
 
@@ -78,6 +97,40 @@ final class SocketFile implements AutoCloseable {
         try (lock) {
             if (own.isPresent() && own.equals(identity(path))) {
                 Files.deleteIfExists(path);
+            }
+        }
+    }
+
+    private static void create(Path folder, boolean shared) throws IOException {
+        boolean isNew = Files.notExists(folder);
+        Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(shared ? OPEN_FOLDER : PRIVATE_FOLDER));
+        if (isNew && shared) {
+            // The umask has taken from it what others need.
+            Files.setPosixFilePermissions(folder, OPEN_FOLDER);
+        }
+    }
+
+    private static void requireReachable(Path folder) throws IOException {
+        int mode = (Integer) Files.getAttribute(folder, "unix:mode");
+        if ((mode & 0001) == 0) {
+            throw new IOException("the socket's folder " + folder + " has mode " + Integer.toOctalString(mode & 07777)
+                    + ": those whom access.users, access.groups and access.admins name cannot reach the socket."
+                    + " chmod 755 it, or choose another with GPUSLICE_IPC_SOCK.");
+        }
+    }
+
+    /** Whoever made a link on the way can have it lead elsewhere tomorrow, to a socket of his own. */
+    private static void refuseForeignLinks(Path folder, int uid) throws IOException {
+        for (Path step = folder; step != null; step = step.getParent()) {
+            if (!Files.isSymbolicLink(step)) {
+                continue;
+            }
+            int owner = (Integer) Files.getAttribute(step, "unix:uid", NOFOLLOW_LINKS);
+            if (owner != uid && owner != 0) {
+                throw new IOException("the way to the socket's folder " + folder + " goes through " + step
+                        + ", a symbolic link of uid " + owner
+                        + ", who could have it lead elsewhere: choose another with"
+                        + " GPUSLICE_IPC_SOCK.");
             }
         }
     }
@@ -102,13 +155,7 @@ final class SocketFile implements AutoCloseable {
     }
 
     private void removeStale() throws IOException {
-        try {
-            int type = (Integer) Files.getAttribute(path, "unix:mode", NOFOLLOW_LINKS) & 0170000;
-            if (type != 0140000) {
-                throw new IOException("there is something at " + path
-                        + " that is no socket. Move it away, or choose another path with GPUSLICE_IPC_SOCK.");
-            }
-        } catch (NoSuchFileException _) {
+        if (!isThere(path)) {
             return;
         }
         try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
@@ -117,7 +164,33 @@ final class SocketFile implements AutoCloseable {
             probe.connect(UnixDomainSocketAddress.of(path));
             throw inUse(path);
         } catch (ConnectException refused) {
+            delete(path);
+        } catch (SocketException e) {
+            throw new IOException("there is a socket at " + path + " that cannot be connected to (" + e.getMessage()
+                    + "): it may be another user's. Remove it, or choose another path with GPUSLICE_IPC_SOCK.");
+        }
+    }
+
+    /** Whether a socket is there. Whatever else may be there is not to be touched. */
+    private static boolean isThere(Path path) throws IOException {
+        try {
+            int type = (Integer) Files.getAttribute(path, "unix:mode", NOFOLLOW_LINKS) & TYPE;
+            if (type != SOCKET) {
+                throw new IOException("there is something at " + path
+                        + " that is no socket. Move it away, or choose another path with GPUSLICE_IPC_SOCK.");
+            }
+            return true;
+        } catch (NoSuchFileException _) {
+            return false;
+        }
+    }
+
+    private static void delete(Path path) throws IOException {
+        try {
             Files.delete(path);
+        } catch (FileSystemException e) {
+            throw new IOException("there is a socket at " + path + " that nobody listens at, and it cannot be removed ("
+                    + e.getReason() + "). Remove it, or choose another path with GPUSLICE_IPC_SOCK.");
         }
     }
 

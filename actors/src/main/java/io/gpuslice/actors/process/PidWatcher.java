@@ -103,7 +103,7 @@ public final class PidWatcher {
         switch (command) {
             case Watch(var process, var replyTo) -> watch(process, replyTo);
             case Unwatch(var process, var replyTo) -> unwatch(process, replyTo);
-            case Ended(var process) -> tell(process);
+            case Ended(var process) -> ended(process);
             case Failed(var process, var cause) -> retryLater(process, cause);
             case Retry() -> retry();
         }
@@ -139,6 +139,18 @@ public final class PidWatcher {
             watch.start();
         } catch (IOException e) {
             retryLater(process, e);
+        }
+    }
+
+    /**
+     * Start times count hundredths of a second: where pids are few, another process may have the pid, and the same start time
+     * beside it, before this one's death is told. Then it is that one's death that is waited for: told now, it would be
+     * taken for its own.
+     */
+    private void ended(ProcessId process) {
+        Watched entry = watched.get(process);
+        if (entry != null) {
+            hold(process, entry);
         }
     }
 

@@ -33,6 +33,11 @@ public final class Processes {
         return new Processes(Procfs.bootId());
     }
 
+    /** Which life of the machine they are of. */
+    public String bootId() {
+        return bootId;
+    }
+
     /**
      * Holds a process.
      *

@@ -16,6 +16,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -87,6 +88,17 @@ class BadClientTest extends IngressFixture {
             assertError(client, ErrorCode.BAD_REQUEST, "GRANTED is sent by the daemon");
             client.send(new Frame.Watch("{}"));
             assertError(client, ErrorCode.BAD_REQUEST, "no events");
+        }
+    }
+
+    @Test
+    void aHelloThatNamesNoSessionIsRefusedAndTheConnectionGoesOn() throws IOException {
+        listen();
+        try (Client client = new Client(socket)) {
+            client.send(new Frame.Hello("", "token", IMAGE, List.of(GPU)));
+            assertError(client, ErrorCode.SESSION_UNKNOWN, "is GPUSLICE_SESSION set?");
+            client.send(new Frame.Call("{}"));
+            client.reply(Frame.Reply.class);
         }
     }
 

@@ -3,6 +3,7 @@ package io.gpuslice.actors.ingress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.gpuslice.actors.Access;
 import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.RecordingTelemetry;
 import io.gpuslice.actors.Session;
@@ -106,7 +107,13 @@ abstract class IngressFixture {
     }
 
     IngressSettings settings(Optional<String> token, int connections, int perUid) {
-        return new IngressSettings(socket, OperatorToken.of(token), uid, patience, connections, perUid);
+        return new IngressSettings(
+                socket,
+                OperatorToken.of(token),
+                new Access(token.isPresent(), uid),
+                patience,
+                connections,
+                new IngressSettings.PerUser(perUid, "the rest is kept for others"));
     }
 
     TestProbe<Session.Command> found() {

@@ -3,7 +3,6 @@ package io.gpuslice.actors.ingress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.process.Peer;
 import io.gpuslice.domain.SessionId;
@@ -11,6 +10,8 @@ import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,7 +28,10 @@ class OpeningTest extends IngressFixture {
             client.send(new Frame.Open("", "8GB", "train", 60, Abi.FLAG_STRICT));
 
             Sessions.Open open = sessions.expectMessageClass(Sessions.Open.class);
-            assertThat(open.caller()).isEqualTo(new Caller(SELF, uid, false));
+            assertThat(open.caller().pid()).isEqualTo(SELF);
+            assertThat(open.caller().uid()).isEqualTo(uid);
+            assertThat(open.caller().gids()).contains((Integer) Files.getAttribute(Path.of("/proc/self"), "unix:gid"));
+            assertThat(open.caller().operator()).isFalse();
             assertThat(open.leader()).contains(new Peer(self(), uid));
             assertThat(open.limit()).isEqualTo("8GB");
             assertThat(open.name()).isEqualTo("train");
@@ -93,11 +97,12 @@ class OpeningTest extends IngressFixture {
 
     @Test
     void aCallIsAnsweredByTheHandlerWhichKnowsTheCaller() throws IOException {
-        calls = (caller, json) -> CompletableFuture.completedFuture(json + " from " + caller);
+        calls = (caller, json) ->
+                CompletableFuture.completedFuture(json + " from " + caller.pid() + " of uid " + caller.uid());
         listen();
         try (Client client = new Client(socket)) {
             client.send(new Frame.Call("{}"));
-            assertThat(client.reply(Frame.Reply.class).json()).isEqualTo("{} from " + new Caller(SELF, uid, false));
+            assertThat(client.reply(Frame.Reply.class).json()).isEqualTo("{} from " + SELF + " of uid " + uid);
         }
     }
 

@@ -3,12 +3,14 @@ package io.gpuslice.actors.ingress;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.BeforeEach;
@@ -16,6 +18,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class SocketFileTest {
+
+    private static final int STRANGER = 65_532;
 
     @TempDir
     Path folder;
@@ -31,7 +35,7 @@ class SocketFileTest {
     void aMissingFolderIsMadeForItsOwnerAlone() throws IOException {
         Path socket = folder.resolve("run/gpuslice/gpuslice.sock");
 
-        try (SocketFile _ = SocketFile.claim(socket, uid)) {
+        try (SocketFile _ = SocketFile.claim(socket, uid, false)) {
             assertThat(permissions(folder.resolve("run/gpuslice"))).isEqualTo("rwx------");
         }
     }
@@ -39,7 +43,7 @@ class SocketFileTest {
     @Test
     void theSocketIsForItsOwnerAloneAndGoneAtTheEnd() throws IOException {
         Path socket = folder.resolve("s");
-        try (SocketFile file = SocketFile.claim(socket, uid);
+        try (SocketFile file = SocketFile.claim(socket, uid, false);
                 ServerSocketChannel _ = listen(socket)) {
             Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rwxrwxrwx"));
             file.bound();
@@ -55,7 +59,7 @@ class SocketFileTest {
         listen(socket).close();
         assertThat(socket).exists();
 
-        try (SocketFile _ = SocketFile.claim(socket, uid)) {
+        try (SocketFile _ = SocketFile.claim(socket, uid, false)) {
             assertThat(socket).doesNotExist();
         }
     }
@@ -73,24 +77,27 @@ class SocketFileTest {
     @Test
     void aDaemonThatIsJustStartingIsNotOverrun() throws IOException {
         Path socket = folder.resolve("s");
-        try (SocketFile _ = SocketFile.claim(socket, uid)) {
+        try (SocketFile _ = SocketFile.claim(socket, uid, false)) {
             refused(socket, "a daemon is already listening at " + socket);
         }
     }
 
     @Test
-    void whatIsNoSocketIsNotRemoved() throws IOException {
+    void whatIsNoSocketIsNotRemovedAndNothingIsLeftBesideIt() throws IOException {
         Path precious = Files.writeString(folder.resolve("s"), "precious");
 
         refused(precious, "is no socket");
 
         assertThat(precious).hasContent("precious");
+        assertThat(folder)
+                .isDirectoryContaining(file -> file.equals(precious))
+                .isDirectoryNotContaining("glob:**.lock");
     }
 
     @Test
     void aSocketThatIsNotOursAnyMoreIsNotRemoved() throws IOException {
         Path socket = folder.resolve("s");
-        try (SocketFile file = SocketFile.claim(socket, uid);
+        try (SocketFile file = SocketFile.claim(socket, uid, false);
                 ServerSocketChannel _ = listen(socket)) {
             file.bound();
             Files.delete(socket);
@@ -111,9 +118,65 @@ class SocketFileTest {
         refused(folder.resolve("s"), "mode 777");
     }
 
+    @Test
+    void aSocketForOthersAsWellCanBeReachedWhateverTheModesWere() throws IOException {
+        Path socket = folder.resolve("run/s");
+        try (SocketFile file = SocketFile.claim(socket, uid, true);
+                ServerSocketChannel _ = listen(socket)) {
+            Files.setPosixFilePermissions(socket, PosixFilePermissions.fromString("rw-------"));
+            file.bound();
+
+            assertThat(permissions(socket)).isEqualTo("rw-rw-rw-");
+            assertThat(permissions(folder.resolve("run"))).isEqualTo("rwxr-xr-x");
+            assertThat(permissions(folder.resolve("run/s.lock"))).isEqualTo("rw-------");
+        }
+    }
+
+    @Test
+    void aFolderThatOthersCannotPassIsNoPlaceForTheirSocket() throws IOException {
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(
+                        () -> SocketFile.claim(folder.resolve("s"), uid, true).close())
+                .withMessageContaining("mode 700")
+                .withMessageContaining("chmod 755");
+    }
+
+    @Test
+    void aLinkOfAnotherUsersOnTheWayIsNotFollowedAlsoWhereItLeadsHome() throws IOException {
+        assumeThat(uid).as("only root can be two users").isZero();
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Files.setAttribute(folder, "unix:mode", 01777);
+        Path own = Files.createDirectory(folder.resolve("own"));
+        Path link = Files.createSymbolicLink(folder.resolve("gpuslice"), own);
+        Files.setAttribute(link, "unix:uid", STRANGER, LinkOption.NOFOLLOW_LINKS);
+
+        refused(link.resolve("s"), "a symbolic link of uid " + STRANGER);
+        refused(link.resolve("deeper/s"), "a symbolic link of uid " + STRANGER);
+        assertThat(own).isEmptyDirectory();
+
+        Files.setAttribute(link, "unix:uid", uid, LinkOption.NOFOLLOW_LINKS);
+        SocketFile.claim(link.resolve("s"), uid, false).close();
+        assertThat(own.resolve("s.lock")).exists();
+    }
+
+    @Test
+    void aLockThatAnotherMadeBeforeIsNotWaitedFor() throws IOException {
+        assumeThat(uid).as("only root can be two users").isZero();
+        Files.setAttribute(folder, "unix:mode", 01777);
+        Path lock = Files.writeString(folder.resolve("s.lock"), "");
+        Files.setAttribute(lock, "unix:uid", STRANGER);
+
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(
+                        () -> SocketFile.claim(folder.resolve("s"), uid, false).close());
+        assertThat(lock).isEmptyFile();
+    }
+
     private void refused(Path socket, String because) {
         assertThatExceptionOfType(IOException.class)
-                .isThrownBy(() -> SocketFile.claim(socket, uid).close())
+                .isThrownBy(() -> SocketFile.claim(socket, uid, false).close())
                 .withMessageContaining(because);
     }
 

@@ -95,6 +95,28 @@ class PidWatcherTest {
     }
 
     @Test
+    void whoCannotBeToldFromADeadProcessIsWaitedForInItsPlace() throws Exception {
+        Process first = start("sleep", "1000");
+        Process second = start("sleep", "1000");
+        ProcessId name = identify(first);
+        ProcessId next = identify(second);
+        AtomicInteger opened = new AtomicInteger();
+        // As if the second one had got the pid of the first within the same hundredth of a second.
+        ActorRef<PidWatcher.Command> watcher = test.spawn(
+                PidWatcher.create(test.loop(), asked -> processes.open(opened.getAndIncrement() == 0 ? asked : next)));
+        TestProbe<Died> probe = test.kit().createTestProbe();
+        watcher.tell(new PidWatcher.Watch(name, probe.getRef()));
+        await().atMost(SOON).until(() -> opened.get() == 1);
+
+        first.destroyForcibly();
+
+        await().atMost(SOON).until(() -> opened.get() == 2);
+        probe.expectNoMessage(QUIET);
+        second.destroyForcibly();
+        assertThat(probe.receiveMessage(SOON)).isEqualTo(new Died(name));
+    }
+
+    @Test
     void aProcessOfAnEarlierBootIsDead() throws Exception {
         ProcessId alive = identify(start("sleep", "1000"));
         ProcessId former = new ProcessId("another boot", alive.pid(), alive.startTime());

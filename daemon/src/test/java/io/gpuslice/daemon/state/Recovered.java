@@ -46,7 +46,12 @@ record Recovered(Register register, Map<Integer, Books> books) {
     };
 
     static Recovered of(Path directory) throws IOException {
-        try (StateDirectory state = StateDirectory.open(directory, JournalEngine.AUTO, Procfs.bootId())) {
+        return of(directory, Procfs.bootId());
+    }
+
+    /** @param bootId the life of the machine that they believe to be in */
+    static Recovered of(Path directory, String bootId) throws IOException {
+        try (StateDirectory state = StateDirectory.open(directory, JournalEngine.AUTO, bootId)) {
             ActorTestKit kit = ActorTestKit.create(ActorSystem.create(
                     Behaviors.<Void>empty(),
                     "recovery",
