@@ -51,6 +51,12 @@ stress: build ## ten processes that want far more than their limit, a third of t
 	@tools/mvn --quiet --projects it --also-make -Dtest=StressTest -Dsurefire.failIfNoSpecifiedTests=false \
 	    -Dgpuslice.stress.rounds=$(ROUNDS) $(SEED:%=-Dgpuslice.stress.seed=%) test
 
+# What is killed, stopped and resized, and when, is drawn from the seed that a run says. docs/reliability.md has what it counts.
+SECONDS := 300
+.PHONY: chaos
+chaos: build ## guests and daemon killed at any time, and the books held against the card all the while
+	@it/chaos/run --seconds $(SECONDS) $(SEED:%=--seed %)
+
 .PHONY: dist
 dist: build ## the package with a Java of its own, in build/dist
 	@tools/dist build/dist
