@@ -16,8 +16,9 @@ import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
 /**
  * What a session has to look at because nobody tells it: whether a member has become another program, whether its page
- * makes sense, who belongs to the session besides its members, and whether a dead one's memory is still kept. The kernel reports no exec to others, and its hint, the end of the socket, does not come where a
- * forked child has the socket too, or where the program had none since the daemon was restarted.
+ * makes sense, who belongs to the session besides its members, and whether a dead one's memory is still kept. The kernel
+ * reports no exec to others, and its hint, the end of the socket, does not come where a forked child has the socket too,
+ * or where the program had none since the daemon was restarted.
  */
 final class Rounds {
 

@@ -257,21 +257,17 @@ final class SessionChronicle {
 
     /** The process counts from now on for memory whose exporter has let go of it. */
     void tookOver(Books books, ProcessId process, Stake stake) {
-        say(
-                Operation.GRANT,
-                Result.OK,
-                books,
-                process,
-                Optional.of(stake.device()),
-                stake.bytes(),
-                Optional.empty(),
-                IMPORTED);
+        imported(Operation.GRANT, books, process, stake);
     }
 
     /** The process does not count for such memory any longer: it has closed it, or is gone. */
     void letGo(Books books, ProcessId process, Stake stake) {
+        imported(stake.ended() ? Operation.FREE : Operation.RECLAIM, books, process, stake);
+    }
+
+    private void imported(Operation operation, Books books, ProcessId process, Stake stake) {
         say(
-                stake.ended() ? Operation.FREE : Operation.RECLAIM,
+                operation,
                 Result.OK,
                 books,
                 process,

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
@@ -86,7 +87,7 @@ final class Sharing {
      */
     boolean handsOver(Books books, ProcessId process, Session.Command next) {
         if (!waits(process, next) && paysFor(books, process)) {
-            handOver(process, paid(books.stakes(process)));
+            handOver(process, only(books.stakes(process), entry -> entry.getValue().pays()));
             waits(process, next);
         }
         return waiting.containsKey(process);
@@ -97,9 +98,10 @@ final class Sharing {
         return books.stakes(process).values().stream().anyMatch(Stake::pays);
     }
 
-    private static Map<ShareKey, Stake> paid(Map<ShareKey, Stake> stakes) {
+    private static Map<ShareKey, Stake> only(
+            Map<ShareKey, Stake> stakes, Predicate<Map.Entry<ShareKey, Stake>> which) {
         return stakes.entrySet().stream()
-                .filter(entry -> entry.getValue().pays())
+                .filter(which)
                 .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     }
 
@@ -120,9 +122,8 @@ final class Sharing {
 
     ReplyEffect<SessionEvent, Books> handedOver(Books books, Session.HandedOver done) {
         ProcessId process = done.process();
-        Map<ShareKey, Stake> over = books.stakes(process).entrySet().stream()
-                .filter(entry -> done.keys().contains(entry.getKey()))
-                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+        Map<ShareKey, Stake> over =
+                only(books.stakes(process), entry -> done.keys().contains(entry.getKey()));
         List<SessionEvent> events = new ArrayList<>();
         Ledger ledger = books.ledger();
         List<PageWrite> writes = List.of();
@@ -187,8 +188,7 @@ final class Sharing {
     void announce(Books books) {
         books.stakes().forEach((process, stakes) -> {
             tell(process, stakes);
-            Map<ShareKey, Stake> ended = new HashMap<>(stakes);
-            ended.values().removeIf(stake -> !stake.ended());
+            Map<ShareKey, Stake> ended = only(stakes, entry -> entry.getValue().ended());
             if (!ended.isEmpty()) {
                 handOver(process, ended);
             }

@@ -4,6 +4,8 @@ package io.gpuslice.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -21,23 +23,7 @@ class WhatIsBehindTest {
     @Test
     void aProgramThatReachesTheDriverPastTheLibraryIsNamedUntilItEnds() {
         rig.daemon();
-        Guest free = rig.gpuslice(
-                "run",
-                "--limit",
-                "64MB",
-                "--name",
-                "past",
-                "--",
-                "env",
-                "GPUSLICE_KEEP_ENV=0",
-                "env",
-                "-u",
-                "LD_PRELOAD",
-                rig.tree.program("fill"),
-                "--hold",
-                "--max",
-                8);
-        free.await("held=");
+        Guest free = pastTheLibrary("run", "--limit", "64MB", "--name", "past");
         String session = rig.inspect("past").path("id").asText();
         Rig.eventually(() -> !rig.inspect(session).path("unenforced").isEmpty());
 
@@ -57,20 +43,7 @@ class WhatIsBehindTest {
     void inASessionThatWasCreatedForNobodyItIsNamedToo() {
         rig.daemon();
         String session = rig.create("64MB");
-        Guest free = rig.gpuslice(
-                "exec",
-                session,
-                "--",
-                "env",
-                "GPUSLICE_KEEP_ENV=0",
-                "env",
-                "-u",
-                "LD_PRELOAD",
-                rig.tree.program("fill"),
-                "--hold",
-                "--max",
-                8);
-        free.await("held=");
+        Guest free = pastTheLibrary("exec", session);
 
         Rig.eventually(() -> !rig.inspect(session).path("unenforced").isEmpty());
 
@@ -116,5 +89,15 @@ class WhatIsBehindTest {
         Rig.eventually(() -> rig.used(session) == 0);
         assertThat(rig.heldOnCard()).isZero();
         assertThat(rig.inspect(session).path("remainders")).isEmpty();
+    }
+
+    /** A program that the library is taken from, started by this verb; it holds memory. */
+    private Guest pastTheLibrary(String... verb) {
+        List<Object> arguments = new ArrayList<>(List.of(verb));
+        arguments.addAll(List.of("--", "env", "GPUSLICE_KEEP_ENV=0", "env", "-u", "LD_PRELOAD"));
+        arguments.addAll(List.of(rig.tree.program("fill"), "--hold", "--max", 8));
+        Guest free = rig.gpuslice(arguments.toArray());
+        free.await("held=");
+        return free;
     }
 }
