@@ -20,6 +20,7 @@
 #include "operations.h"
 
 #define MOST_THREADS 64
+#define ADDRESSES 16
 
 static struct {
     const struct operation *operation;
@@ -43,7 +44,7 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-static void newest(struct slot *slot, long count)
+static void at_one_address(struct slot *slot, long count)
 {
     const struct operation operation = *work.operation;
     for (long i = 0; i < count; i++) {
@@ -53,6 +54,22 @@ static void newest(struct slot *slot, long count)
         if (code != 0)
             fine(code, "a pair");
     }
+}
+
+/* A driver gives the newest block the same address again and again, and a table may have a good or a bad place for it: so
+ * the pairs are shared out among several. */
+static void newest(struct slot *slots, long count)
+{
+    if (work.live == 0) { /* then there is room everywhere */
+        at_one_address(slots, count);
+        return;
+    }
+    for (long i = 0; i < ADDRESSES; i++) {
+        at_one_address(&slots[i], count * (i + 1) / ADDRESSES - count * i / ADDRESSES);
+        fine(work.operation->take(&slots[i]), "keeping one");
+    }
+    for (long i = ADDRESSES; i-- > 0;)
+        fine(work.operation->give(&slots[i]), "giving one back");
 }
 
 static void anywhere(struct slot *slots, long count, uint64_t *state)
@@ -70,7 +87,7 @@ static void anywhere(struct slot *slots, long count, uint64_t *state)
 
 static void *worker(void *index)
 {
-    struct slot *slots = calloc((size_t)work.live + 1, sizeof *slots);
+    struct slot *slots = calloc((size_t)work.live + ADDRESSES, sizeof *slots);
     uint64_t state = 88172645463325252ull + (uint64_t)(uintptr_t)index;
     must(slots != NULL, "calloc");
     fine(cuCtxSetCurrent(work.context), "cuCtxSetCurrent");

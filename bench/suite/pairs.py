@@ -133,18 +133,17 @@ def idle(stage: Stage, profile: Profile) -> list[dict]:
 
 
 def families(stage: Stage, profile: Profile) -> list[dict]:
-    daemon = stage.daemon()
-    return rows_of(
-        [{"family": name, "calls": calls} for name, calls in FAMILIES.items()],
-        lambda row: one_of_each(stage, daemon, row["family"]),
-        profile,
-    )
+    return each_of(FAMILIES, stage, profile)
 
 
 def calls(stage: Stage, profile: Profile) -> list[dict]:
+    return each_of(CALLS, stage, profile)
+
+
+def each_of(families: dict[str, str], stage: Stage, profile: Profile) -> list[dict]:
     daemon = stage.daemon()
     return rows_of(
-        [{"family": name, "calls": call} for name, call in CALLS.items()],
+        [{"family": name, "calls": calls} for name, calls in families.items()],
         lambda row: one_of_each(stage, daemon, row["family"]),
         profile,
     )

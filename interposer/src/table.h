@@ -56,9 +56,13 @@ static inline uint32_t table_newest(const struct page *page)
     return last == GPUSLICE_TABLE_SEGMENTS - 1 ? last : last - last % TABLE_STRIDE;
 }
 
+/* Only its high bits are used. Addresses come in strides, and one multiplication makes another stride of a stride, which may
+ * leave most buckets empty and fill the others: hence two. Shifted by 26, strides of every power of two spread best. */
 static inline uint64_t table_mix(uint64_t handle)
 {
-    return handle * 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio: device pointers share their low bits */
+    uint64_t golden = 0x9e3779b97f4a7c15ull; /* 2^64 / golden ratio */
+    uint64_t once = handle * golden;
+    return (once ^ once >> 26) * golden;
 }
 
 /* Bucket `step` behind the home of what was mixed, in `segment`; windows wrap around inside their segment. */

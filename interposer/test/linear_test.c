@@ -5,6 +5,7 @@
 
 #include "process.h"
 #include "session.h"
+#include "table.h"
 
 static void linearMemoryIsChargedExactly(void)
 {
@@ -110,16 +111,15 @@ static void aFullTableTakesTheMemoryBack(void)
     CHECK_EQUAL(cuMemAlloc_v2(&address, MIB), GS_SUCCESS);
     CHECK_EQUAL(cuMemFree_v2(address), GS_SUCCESS);
     /* Every place of the table is taken. */
-    struct gpuslice_page_entry *table =
-        (void *)((char *)session_line(0) - sizeof(struct gpuslice_page_header) + GPUSLICE_PAGE_TABLE_OFFSET);
-    struct process *process = process_get();
-    process->page->header->segments = GPUSLICE_TABLE_SEGMENTS;
-    uint64_t next = address + 2 * (MIB + 4096); /* the driver's next address, and its windows */
-    for (uint32_t segment = 0, start = 0; segment < GPUSLICE_TABLE_SEGMENTS; segment++) {
-        uint64_t home = next * 0x9e3779b97f4a7c15ull >> (64 - 12 - segment) & ~3ull;
-        for (uint64_t i = 0; i < 16; i++)
-            table[start + ((home + i) & ((4096u << segment) - 1))].handle = GPUSLICE_ENTRY_CLAIMED;
-        start += 4096u << segment;
+    struct page *page = process_page(process_get());
+    page->header->segments = GPUSLICE_TABLE_SEGMENTS;
+    uint64_t next = address + 2 * (MIB + 4096); /* the driver's next address */
+    for (uint32_t segment = 0; segment < GPUSLICE_TABLE_SEGMENTS; segment++) {
+        for (uint32_t step = 0; step < 4; step++) { /* its windows */
+            struct gpuslice_page_entry *bucket = table_bucket(page, segment, table_mix(next), step);
+            for (uint32_t i = 0; i < TABLE_BUCKET; i++)
+                bucket[i].handle = GPUSLICE_ENTRY_CLAIMED;
+        }
     }
     gs_deviceptr refused = 4711;
     CHECK_EQUAL(cuMemAlloc_v2(&refused, MIB), GS_OUT_OF_MEMORY);
