@@ -87,7 +87,9 @@ final class Sharing {
      */
     boolean handsOver(Books books, ProcessId process, Session.Command next) {
         if (!waits(process, next) && paysFor(books, process)) {
-            handOver(process, only(books.stakes(process), entry -> entry.getValue().pays()));
+            handOver(
+                    process,
+                    only(books.stakes(process), entry -> entry.getValue().pays()));
             waits(process, next);
         }
         return waiting.containsKey(process);
@@ -98,8 +100,7 @@ final class Sharing {
         return books.stakes(process).values().stream().anyMatch(Stake::pays);
     }
 
-    private static Map<ShareKey, Stake> only(
-            Map<ShareKey, Stake> stakes, Predicate<Map.Entry<ShareKey, Stake>> which) {
+    private static Map<ShareKey, Stake> only(Map<ShareKey, Stake> stakes, Predicate<Map.Entry<ShareKey, Stake>> which) {
         return stakes.entrySet().stream()
                 .filter(which)
                 .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
