@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
  */
 class FuzzTest {
 
-    private static final Duration TIME = Duration.ofSeconds(Integer.getInteger("gpuslice.fuzz.seconds", 20));
+    private static final Duration TIME = Duration.ofSeconds(Integer.getInteger("gpuslice.fuzz.seconds", 60));
     private static final long SEED =
             Long.getLong("gpuslice.fuzz.seed", ThreadLocalRandom.current().nextLong(1L << 32));
     private static final int CONNECTIONS = 16;
