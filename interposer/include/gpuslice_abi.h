@@ -68,7 +68,8 @@ enum gpuslice_frame_type {
     GPUSLICE_WATCH = 15,   /* cli → daemon: JSON request for a stream */
     GPUSLICE_EVENT = 16,   /* daemon → cli: one JSON event of a stream */
     GPUSLICE_ERROR = 17,   /* daemon → anyone: instead of the reply */
-    GPUSLICE_SHARE = 18,   /* shim → daemon, no reply: memory that processes share by its key */
+    GPUSLICE_SHARE = 18,   /* shim → daemon: memory that processes share by its key */
+    GPUSLICE_HEARD = 19,   /* daemon → shim: that SHARE, and all before it, are in the journal */
 };
 
 /* One list for C, Java, JSON and logs: (name, number). Numbers are for ever. */
@@ -172,14 +173,16 @@ struct gpuslice_freed {
 
 enum gpuslice_share_what {
     GPUSLICE_SHARE_EXPORTED = 1, /* this process made a handle to memory that is charged to it */
-    GPUSLICE_SHARE_RELEASED = 2, /* it lets that memory go: sent before the driver is asked to free it */
+    GPUSLICE_SHARE_RELEASED = 2, /* it lets that memory go; the bytes are used until this is heard */
     GPUSLICE_SHARE_IMPORTED = 3, /* this process opened a handle that another process made */
     GPUSLICE_SHARE_CLOSED = 4,   /* its last reference to that memory is gone */
 };
 
 /*
- * SHARE, seq 0. Whose charge the memory is once its exporter has let go of it is decided by these. Said again after each
- * WELCOME, for all exports and imports that live. A process that imports its own export says nothing about it.
+ * SHARE. Whose charge the memory is once its exporter has let go of it is decided by these. Said again after each WELCOME,
+ * for all exports and imports that live. A process that imports its own export says nothing about it. One with a seq is
+ * answered by HEARD, which has no payload, when it and all that were sent before it on this connection are in the journal,
+ * and what they released has been taken over; one with seq 0 by nothing.
  */
 struct gpuslice_share {
     uint32_t what;                            /* enum gpuslice_share_what */

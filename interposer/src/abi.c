@@ -77,7 +77,8 @@
     X(WATCH) \
     X(EVENT) \
     X(ERROR) \
-    X(SHARE)
+    X(SHARE) \
+    X(HEARD)
 
 #define STRUCTS(STRUCT, FIELD) \
     STRUCT(gpuslice_frame) \

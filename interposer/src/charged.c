@@ -227,7 +227,7 @@ void charged_free_begin(uint64_t address, struct freeing *freeing)
 static void end_entry(struct process *process, const struct freeing *freeing, gs_result result)
 {
     if (LIKELY(result == GS_SUCCESS)) {
-        hot_free_end(process, &freeing->taken);
+        ledger_release(process, &freeing->taken);
         return;
     }
     if (freeing->context != 0)

@@ -152,7 +152,7 @@ static gs_result destroy(gs_object array, gs_result (*call)(uint64_t handle, con
         int state = physical_enter(process);
         result = call((uintptr_t)array, NULL);
         if (result == GS_SUCCESS)
-            physical_let_go_all(process, (uintptr_t)array); /* a sparse one */
+            physical_let_go_all(process, physical_array(array)); /* a sparse one */
         physical_leave(process, state);
     }
     charged_free_end(&freeing, result);

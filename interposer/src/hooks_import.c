@@ -2,8 +2,11 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Memory that others can open, and memory that is imported from another process or another API: whoever exported it pays
- * for it as long as he has it. (Physical memory is exported in hooks_vmm.c.)
+ * for it as long as he has it. Where the daemon cannot be told of either, nobody would pay afterwards: it is refused. (Physical
+ * memory is exported in hooks_vmm.c.)
  */
+#include <string.h>
+
 #include "devices.h"
 #include "export.h"
 #include "imports.h"
@@ -39,12 +42,20 @@ static uint32_t likely_device(struct process *process, gs_deviceptr address)
     return device_of(process, address, &device) || devices_of_context(process, &device) == DEVICES_FOUND ? device : 0;
 }
 
-static void imported(struct process *process, gs_deviceptr address, enum import_kind kind, struct share_key key)
+static bool imported(struct process *process, gs_deviceptr address, enum import_kind kind, struct share_key key)
 {
     gs_deviceptr base;
     uint64_t bytes;
     range_of(address, &base, &bytes);
-    imports_begin(process, address, kind, key, likely_device(process, address), bytes);
+    return imports_begin(process, address, kind, key, likely_device(process, address), bytes);
+}
+
+/* The program does not get it. If the driver did not take it back, it is held, and still to be told. */
+static gs_result refused(struct process *process, uint64_t handle, gs_result taken_back)
+{
+    if (taken_back == GS_SUCCESS)
+        imports_end(process, handle);
+    return GS_OUT_OF_MEMORY;
 }
 
 /* ------------------------------------------------------------ handles to one's own memory */
@@ -62,7 +73,10 @@ gs_result cuIpcGetMemHandle(struct gs_ipc_handle *handle, gs_deviceptr address)
     uint32_t device;
     if (process != NULL && range_of(address, &base, &bytes) && device_of(process, base, &device)) {
         struct share_key key = imports_key_of_bytes(handle->bytes);
-        shares_exported(config_get(), process, SHARES_ADDRESS, base, device, bytes, &key);
+        if (!shares_exported(config_get(), process, SHARES_ADDRESS, base, device, bytes, &key)) {
+            memset(handle, 0, sizeof *handle);
+            result = GS_OUT_OF_MEMORY;
+        }
     }
     guard_leave();
     return result;
@@ -80,7 +94,10 @@ gs_result cuMemPoolExportPointer(void *data, gs_deviceptr address)
     uint64_t bytes;
     if (pool != NULL && pool->device != RESERVOIR_NO_VRAM && range_of(address, &base, &bytes)) {
         struct share_key key = imports_key_of_bytes(data);
-        shares_exported(config_get(), process, SHARES_ADDRESS, address, pool->device, bytes, &key);
+        if (!shares_exported(config_get(), process, SHARES_ADDRESS, address, pool->device, bytes, &key)) {
+            memset(data, 0, sizeof key);
+            result = GS_OUT_OF_MEMORY;
+        }
     }
     guard_leave();
     return result;
@@ -88,30 +105,31 @@ gs_result cuMemPoolExportPointer(void *data, gs_deviceptr address)
 
 /* ------------------------------------------------------------ IPC handles */
 
-static void ipc_opened(gs_result result, const gs_deviceptr *address, const struct gs_ipc_handle *handle)
+static gs_result ipc_opened(gs_result result, const gs_deviceptr *address, const struct gs_ipc_handle *handle)
 {
     if (result != GS_SUCCESS || address == NULL || !guard_enter())
-        return;
+        return result;
     struct process *process = process_get();
-    if (process != NULL)
-        imported(process, *address, IMPORT_IPC, imports_key_of_bytes(handle->bytes));
+    if (process != NULL && !imported(process, *address, IMPORT_IPC, imports_key_of_bytes(handle->bytes))) {
+        cuIpcCloseMemHandle_fn *close = DRIVER_REAL(cuIpcCloseMemHandle);
+        result = refused(process, *address, close == NULL ? GS_NOT_INITIALIZED : close(*address));
+    }
     guard_leave();
+    return result;
 }
 
 gs_result cuIpcOpenMemHandle(gs_deviceptr *address, struct gs_ipc_handle handle, unsigned int flags)
 {
     cuIpcOpenMemHandle_fn *real = DRIVER_REAL(cuIpcOpenMemHandle);
     gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(address, handle, flags);
-    ipc_opened(result, address, &handle);
-    return result;
+    return ipc_opened(result, address, &handle);
 }
 
 gs_result cuIpcOpenMemHandle_v2(gs_deviceptr *address, struct gs_ipc_handle handle, unsigned int flags)
 {
     cuIpcOpenMemHandle_v2_fn *real = DRIVER_REAL(cuIpcOpenMemHandle_v2);
     gs_result result = real == NULL ? GS_NOT_INITIALIZED : real(address, handle, flags);
-    ipc_opened(result, address, &handle);
-    return result;
+    return ipc_opened(result, address, &handle);
 }
 
 static void ended(gs_result result, uint64_t handle)
@@ -144,8 +162,24 @@ static uint32_t device_of_handle(struct process *process, gs_handle handle)
                : 0;
 }
 
+/* What the driver has just opened, and this process does not have already. */
+static gs_result physical_imported(struct process *process, gs_handle handle, struct share_key key, gs_handle former)
+{
+    uint32_t device = device_of_handle(process, handle);
+    physical_locate(process, handle, device);
+    if (imports_begin(process, handle, IMPORT_PHYSICAL, key, device, 0)) {
+        physical_hold_exported(process, handle, key, former);
+        return GS_SUCCESS;
+    }
+    cuMemRelease_fn *release = DRIVER_REAL(cuMemRelease);
+    if (release != NULL && release(handle) == GS_SUCCESS)
+        physical_release(process, handle); /* and with it the import */
+    return GS_OUT_OF_MEMORY;
+}
+
 /* Where this process has the handle already, it is one more reference to that; another handle for memory that it exported
- * itself ("no guarantee that [they] will be the same", CUDA driver API, virtual memory management) holds that memory. */
+ * itself ("no guarantee that [they] will be the same", CUDA driver API, virtual memory management) holds that memory. A number
+ * that the program has released may be that same memory, or other memory by now. */
 gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int type)
 {
     cuMemImportFromShareableHandle_fn *real = DRIVER_REAL(cuMemImportFromShareableHandle);
@@ -163,13 +197,10 @@ gs_result cuMemImportFromShareableHandle(gs_handle *handle, void *os_handle, int
     gs_result result = real(handle, os_handle, type);
     if (result == GS_SUCCESS) {
         struct import import;
+        gs_handle former = physical_is_only_held(process, *handle) ? physical_make_way(process, *handle) : 0;
         bool known = physical_device(process, *handle) != PHYSICAL_NOT_CHARGED || imports_find(process, *handle, &import);
-        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED, 0) && !known) {
-            uint32_t device = device_of_handle(process, *handle);
-            physical_locate(process, *handle, device);
-            imports_begin(process, *handle, IMPORT_PHYSICAL, key, device, 0);
-            physical_hold_exported(process, *handle, key);
-        }
+        if (physical_add(process, *handle, PHYSICAL_NOT_CHARGED, 0) && !known)
+            result = physical_imported(process, *handle, key, former);
     }
     physical_leave(process, state);
     guard_leave();
@@ -203,8 +234,10 @@ gs_result cuMemPoolImportPointer(gs_deviceptr *address, gs_object pool, void *da
     struct share_key key = imports_key_of_bytes(data);
     gs_result result = real(address, pool, data);
     struct process *process = process_get();
-    if (result == GS_SUCCESS && process != NULL)
-        imported(process, *address, IMPORT_POOL_POINTER, key);
+    if (result == GS_SUCCESS && process != NULL && !imported(process, *address, IMPORT_POOL_POINTER, key)) {
+        cuMemFree_v2_fn *free = DRIVER_REAL(cuMemFree_v2);
+        result = refused(process, *address, free == NULL ? GS_NOT_INITIALIZED : free(*address));
+    }
     guard_leave();
     return result;
 }
@@ -223,8 +256,11 @@ gs_result cuImportExternalMemory(gs_object *memory, const struct gs_external_mem
         is_descriptor ? imports_key_of_descriptor(descriptor->handle.fd) : (struct share_key){{0}};
     gs_result result = real(memory, descriptor);
     struct process *process = process_get();
-    if (result == GS_SUCCESS && process != NULL)
-        imports_begin(process, (uintptr_t)*memory, IMPORT_EXTERNAL, key, likely_device(process, 0), descriptor->size);
+    if (result == GS_SUCCESS && process != NULL &&
+        !imports_begin(process, (uintptr_t)*memory, IMPORT_EXTERNAL, key, likely_device(process, 0), descriptor->size)) {
+        cuDestroyExternalMemory_fn *destroy = DRIVER_REAL(cuDestroyExternalMemory);
+        result = refused(process, (uintptr_t)*memory, destroy == NULL ? GS_NOT_INITIALIZED : destroy(*memory));
+    }
     guard_leave();
     return result;
 }

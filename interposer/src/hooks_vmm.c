@@ -4,6 +4,9 @@
  * Virtual memory management: physical memory is charged when it is created, to the device of its location, whatever
  * context is current; credited when nobody holds it any more (physical.h).
  */
+#include <string.h>
+#include <unistd.h>
+
 #include "charged.h"
 #include "devices.h"
 #include "export.h"
@@ -140,6 +143,14 @@ gs_result cuMemRetainAllocationHandle(gs_handle *handle, void *address)
     return end(process, state, result);
 }
 
+static void take_back_shareable(void *shareable, int type)
+{
+    if (type == GS_HANDLE_POSIX_FD)
+        close(*(int *)shareable);
+    else
+        memset(shareable, 0, GPUSLICE_KEY_SIZE);
+}
+
 /* `shareable` is where the driver puts it: a descriptor, or the bytes of a fabric handle. */
 gs_result cuMemExportToShareableHandle(void *shareable, gs_handle handle, int type, unsigned long long flags)
 {
@@ -153,7 +164,10 @@ gs_result cuMemExportToShareableHandle(void *shareable, gs_handle handle, int ty
         return result;
     if (result == GS_SUCCESS) {
         void *given = type == GS_HANDLE_POSIX_FD ? (void *)(intptr_t)*(const int *)shareable : shareable;
-        physical_exported(process, handle, imports_key_of_shareable(given, type));
+        if (!physical_exported(process, handle, imports_key_of_shareable(given, type))) {
+            take_back_shareable(shareable, type);
+            result = GS_OUT_OF_MEMORY;
+        }
     }
     return end(process, state, result);
 }
@@ -166,7 +180,7 @@ static void hold_for_arrays(struct process *process, const struct gs_array_map *
 {
     for (unsigned int i = 0; i < count; i++) {
         if (list[i].operation == GS_OPERATION_MAP)
-            physical_hold(process, (uintptr_t)list[i].resource, 0, 0, list[i].handle);
+            physical_hold(process, physical_array(list[i].resource), 0, 0, list[i].handle);
     }
 }
 
@@ -206,8 +220,10 @@ gs_result cuMulticastCreate(gs_handle *handle, const void *prop)
     gs_result result = real(handle, prop);
     if (process == NULL)
         return result;
-    if (result == GS_SUCCESS && handle != NULL)
+    if (result == GS_SUCCESS && handle != NULL) {
+        physical_make_way(process, *handle);
         physical_add(process, *handle, PHYSICAL_NOT_CHARGED, 0);
+    }
     return end(process, state, result);
 }
 

@@ -44,7 +44,7 @@ struct share_key imports_key_of_shareable(void *shareable, int type)
     return (struct share_key){{0}};
 }
 
-void imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct share_key key,
+bool imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct share_key key,
                    uint32_t device, uint64_t bytes)
 {
     int state = lock_enter(&process->imports.lock);
@@ -62,9 +62,10 @@ void imports_begin(struct process *process, uint64_t handle, enum import_kind ki
     lock_leave(&process->imports.lock, state);
     for (; former.references > 0; former.references--)
         shares_closed(process, &former.key);
-    if (import != NULL && kind != IMPORT_POOL) /* only a name to look for pointers under: they keep the memory */
-        shares_imported(config_get(), process, device, bytes, &key);
     debug_line("imported memory %#llx: not charged, its exporter pays", (unsigned long long)handle);
+    if (kind == IMPORT_POOL)
+        return true; /* only a name to look for pointers under: they keep the memory */
+    return import != NULL && shares_imported(config_get(), process, device, bytes, &key);
 }
 
 void imports_end(struct process *process, uint64_t handle)

@@ -32,8 +32,9 @@ struct share_key imports_key_of_bytes(const void *bytes);
 /* As the program passes it to the driver, which may close it: a descriptor as if it were a pointer. */
 struct share_key imports_key_of_shareable(void *shareable, int type);
 
-/* `device` and `bytes` as far as the driver says: 0 where it does not. */
-void imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct share_key key,
+/* `device` and `bytes` as far as the driver says: 0 where it does not. False: nobody would pay for it once its exporter is
+ * gone, so it is to be closed again. */
+bool imports_begin(struct process *process, uint64_t handle, enum import_kind kind, struct share_key key,
                    uint32_t device, uint64_t bytes);
 void imports_end(struct process *process, uint64_t handle);
 /* A context is gone, and what was opened in it: an IPC handle's memory is the context's. */

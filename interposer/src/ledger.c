@@ -13,6 +13,7 @@
 #include "hot.h"
 #include "lock.h"
 #include "process.h"
+#include "shares.h"
 #include "table.h"
 #include "transport.h"
 
@@ -206,7 +207,14 @@ void ledger_report(struct process *process, uint32_t device, uint64_t bytes, uin
 
 void ledger_release(struct process *process, const struct taken *taken)
 {
-    hot_free_end(process, taken);
+    if (!shares_is_exporting(process)) {
+        hot_free_end(process, taken);
+        return;
+    }
+    uint32_t device = GPUSLICE_META_DEVICE(taken->meta);
+    table_release(taken->entry);
+    ledger_give_back(process, device, GPUSLICE_META_BYTES(taken->meta), taken->handle);
+    ledger_count_free(process, device);
 }
 
 void ledger_put_back(const struct taken *taken)
@@ -231,7 +239,8 @@ void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint6
 
 void ledger_give_back(struct process *process, uint32_t device, uint64_t bytes, uint64_t handle)
 {
-    accounting_lower(process_page(process), device, bytes);
+    uint64_t credit = shares_is_exporting(process) ? shares_creditable(process, device, bytes) : bytes;
+    accounting_lower(process_page(process), device, credit);
     ledger_report(process, device, bytes, handle);
 }
 

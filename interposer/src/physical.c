@@ -138,16 +138,22 @@ uint32_t physical_device(struct process *process, gs_handle handle)
     return physical == NULL ? PHYSICAL_NOT_CHARGED : (uint32_t)physical->device;
 }
 
-void physical_make_way(struct process *process, gs_handle handle)
+bool physical_is_only_held(struct process *process, gs_handle handle)
+{
+    const struct physical *physical = find(process, handle);
+    return physical != NULL && physical->device != PHYSICAL_NOT_CHARGED && physical->references == 0;
+}
+
+gs_handle physical_make_way(struct process *process, gs_handle handle)
 {
     const struct physical *known = find(process, handle);
     if (known == NULL)
-        return;
+        return 0;
     struct physical former = *known;
     gs_handle other = ++process->physical.last_hold | 1ull << 63; /* no address, and no handle that a driver gave yet */
     struct physical *moved = map_add(&process->physical.handles, sizeof *moved, other);
     if (moved == NULL)
-        return; /* then the two are one, and charged until the last of both is gone */
+        return 0; /* then the two are one, and charged until the last of both is gone */
     *moved = former;
     moved->handle = other;
     for (struct hold *hold = NULL; (hold = map_next(&process->physical.holds, sizeof *hold, hold)) != NULL;)
@@ -161,6 +167,7 @@ void physical_make_way(struct process *process, gs_handle handle)
     }
     shares_renamed(process, SHARES_PHYSICAL, handle, other);
     map_remove(&process->physical.handles, sizeof *moved, find(process, handle));
+    return other;
 }
 
 void physical_locate(struct process *process, gs_handle handle, uint32_t device)
@@ -247,22 +254,23 @@ void physical_hold(struct process *process, uint64_t holder, uint32_t device, ui
     hold->device = device;
 }
 
-void physical_exported(struct process *process, gs_handle handle, struct share_key key)
+bool physical_exported(struct process *process, gs_handle handle, struct share_key key)
 {
     struct physical *physical = find(process, handle);
     if (physical == NULL)
-        return;
+        return true;
     physical->exported = 1;
     physical->key = key;
-    if (physical->device != PHYSICAL_NOT_CHARGED)
-        shares_exported(config_get(), process, SHARES_PHYSICAL, handle, (uint32_t)physical->device, physical->bytes, &key);
+    return physical->device == PHYSICAL_NOT_CHARGED ||
+           shares_exported(config_get(), process, SHARES_PHYSICAL, handle, (uint32_t)physical->device, physical->bytes, &key);
 }
 
-void physical_hold_exported(struct process *process, gs_handle import, struct share_key key)
+void physical_hold_exported(struct process *process, gs_handle import, struct share_key key, gs_handle former)
 {
     const struct map *handles = &process->physical.handles;
     for (struct physical *physical = NULL; (physical = map_next(handles, sizeof *physical, physical)) != NULL;) {
-        if (physical->exported && physical->handle != import && memcmp(&physical->key, &key, sizeof key) == 0)
+        bool is_it = physical->exported && memcmp(&physical->key, &key, sizeof key) == 0;
+        if (physical->handle != import && (is_it || physical->handle == former))
             physical_hold(process, import, PHYSICAL_BY_AN_IMPORT, 0, physical->handle);
     }
 }

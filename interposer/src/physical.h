@@ -25,20 +25,24 @@ void physical_leave(struct process *process, int state);
 bool physical_add(struct process *process, gs_handle handle, uint32_t device, uint64_t bytes);
 uint32_t physical_device(struct process *process, gs_handle handle);
 /* The driver has made `handle`: what it called so before is released, and goes by a number of ours as long as it is held
- * (or believed to be: see hooks_vmm.c about arrays). */
-void physical_make_way(struct process *process, gs_handle handle);
+ * (or believed to be: see hooks_vmm.c about arrays). Returned; 0: there was none, or it has to share the number. */
+gs_handle physical_make_way(struct process *process, gs_handle handle);
+/* Whether it is charged here, and the program has no reference to it any more. */
+bool physical_is_only_held(struct process *process, gs_handle handle);
 /* Which device it is on, charged or not: as told by physical_add, or by physical_locate of what is not charged here. */
 void physical_locate(struct process *process, gs_handle handle, uint32_t device);
 uint32_t physical_location(struct process *process, gs_handle handle);
 void physical_retain(struct process *process, gs_handle handle);
 void physical_release(struct process *process, gs_handle handle);
 
-/* The handle was exported under this key; all 0: under one that says nothing. The daemon is told of what is charged. */
-void physical_exported(struct process *process, gs_handle handle, struct share_key key);
+/* The handle was exported under this key; all 0: under one that says nothing. The daemon is told of what is charged; false:
+ * it could not be, and nobody may have what was exported. */
+bool physical_exported(struct process *process, gs_handle handle, struct share_key key);
 /* `import` is another handle for what was exported under this key, and holds it; it takes the charge over when the driver
  * has nothing else of the first one, whose number it may then use for other memory. Where the key says nothing, it may be
- * any of those, and holds them all: rather too much charged than too little. */
-void physical_hold_exported(struct process *process, gs_handle import, struct share_key key);
+ * any of those, and holds them all: rather too much charged than too little. For the same reason it holds `former`, which
+ * had to make way for it; 0: none. */
+void physical_hold_exported(struct process *process, gs_handle import, struct share_key key, gs_handle former);
 
 /* A mapping. False: no memory to remember it. */
 bool physical_map(struct process *process, gs_deviceptr address, uint64_t bytes, gs_handle handle);
@@ -47,9 +51,14 @@ void physical_unmap(struct process *process, gs_deviceptr address, uint64_t byte
 /* What is mapped at an address; 0: nothing that is known. */
 gs_handle physical_at(struct process *process, gs_deviceptr address);
 
+/* An array as a holder: its number may be an allocation handle's as well. No address has that bit. */
+static inline uint64_t physical_array(gs_object array)
+{
+    return (uintptr_t)array | 1ull << 62;
+}
+
 /* `holder`, an array or a multicast object, holds `handle` from now on. `device` and `offset` tell the places of a
- * multicast object apart;
- * for an import the former is PHYSICAL_BY_AN_IMPORT. */
+ * multicast object apart; for an import the former is PHYSICAL_BY_AN_IMPORT. */
 #define PHYSICAL_BY_AN_IMPORT (UINT32_MAX - 1)
 void physical_hold(struct process *process, uint64_t holder, uint32_t device, uint64_t offset, gs_handle handle);
 /* It holds nothing at that place any more, or nothing at all. */

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "accounting.h"
 #include "debug.h"
+#include "ledger.h"
 #include "lock.h"
 #include "map.h"
+#include "process.h"
 #include "transport.h"
 
 enum side { EXPORT, IMPORT };
@@ -20,9 +23,13 @@ struct share {
     uint32_t side;
     uint32_t device;
     uint32_t references; /* exports have one; 0: gone */
-    uint8_t told;        /* the daemon knows it */
-    uint8_t outdated;    /* but as something else: the key was used again before it heard of the end */
+    uint8_t told;        /* the daemon may know it, so it is to hear of the end */
+    uint8_t heard;       /* the daemon does know it, as it is here */
+    uint8_t again;       /* and is to hear it again */
+    uint8_t outdated;    /* it knows it as something else: the key was used again before it heard of the end */
     uint8_t queued;
+    uint32_t released_on; /* a device, and the bytes there that nobody else pays for until it hears of the end */
+    uint64_t released;
 };
 
 /* What has been exported: under which name, and whether under others too. */
@@ -102,6 +109,8 @@ static struct share *add(struct shares *shares, enum side side, const struct sha
 static void begin(struct shares *shares, struct share *share, uint32_t device, uint64_t bytes)
 {
     share->outdated = share->told;
+    share->heard = 0;
+    share->again = 0;
     share->references = 1;
     share->device = device;
     share->bytes = bytes;
@@ -123,17 +132,30 @@ static void name_block(struct shares *shares, uint64_t block, uint64_t name)
     known->name = name;
 }
 
+/* The daemon believes that this process pays for it. */
+static void withhold(struct shares *shares, struct share *share)
+{
+    share->released_on = share->device;
+    share->released += share->bytes;
+    shares->withholding[share->device] += share->bytes;
+}
+
 static void release(struct shares *shares, uint64_t block)
 {
     struct block *known = map_find(&shares->blocks, sizeof *known, block);
     if (known == NULL)
         return;
-    bool many = known->names > 1;
+    bool many = known->names > 1, withheld = false;
     struct share *share = many ? map_next(&shares->live, sizeof *share, NULL) : named(shares, known->name);
     map_remove(&shares->blocks, sizeof *known, known);
     for (; share != NULL; share = many ? map_next(&shares->live, sizeof *share, share) : NULL) {
-        if (share->side == EXPORT && share->block == block && share->references > 0)
-            end(shares, share);
+        if (share->side != EXPORT || share->block != block || share->references == 0)
+            continue;
+        if (share->heard && !withheld) {
+            withhold(shares, share);
+            withheld = true;
+        }
+        end(shares, share);
     }
 }
 
@@ -160,12 +182,20 @@ static void speak(const struct config *config, struct process *process)
     lock_leave(&process->lock, state);
 }
 
-void shares_exported(const struct config *config, struct process *process, enum shares_of of, uint64_t handle,
+static void tell_unheard(struct process *process, uint32_t device, uint64_t bytes)
+{
+    int state = lock_enter(&process->lock);
+    ledger_tell(process, process->connection.error == 0 ? REFUSAL_UNREACHABLE : REFUSAL_SESSION, device, bytes,
+                "the daemon has to know what processes share, and cannot be told: %s", process->connection.reason);
+    lock_leave(&process->lock, state);
+}
+
+bool shares_exported(const struct config *config, struct process *process, enum shares_of of, uint64_t handle,
                      uint32_t device, uint64_t bytes, const struct share_key *key)
 {
     struct shares *shares = &process->shares;
     if (!shares_key_is_set(key))
-        return;
+        return true;
     int state = lock_enter(&shares->lock);
     struct share *share = add(shares, EXPORT, key);
     if (share != NULL && (share->references == 0 || share->block != block_of(of, handle))) {
@@ -176,6 +206,15 @@ void shares_exported(const struct config *config, struct process *process, enum 
     atomic_store_explicit(&shares->exporting, 1, memory_order_relaxed);
     lock_leave(&shares->lock, state);
     speak(config, process);
+    state = lock_enter(&shares->lock);
+    share = find(shares, EXPORT, key);
+    bool unheard = share != NULL && !share->heard;
+    if (unheard && share->references > 0)
+        end(shares, share);
+    lock_leave(&shares->lock, state);
+    if (unheard)
+        tell_unheard(process, device, bytes);
+    return !unheard;
 }
 
 void shares_released_now(struct process *process, enum shares_of of, uint64_t handle)
@@ -185,6 +224,17 @@ void shares_released_now(struct process *process, enum shares_of of, uint64_t ha
     release(shares, block_of(of, handle));
     lock_leave(&shares->lock, state);
     speak(NULL, process);
+}
+
+uint64_t shares_creditable(struct process *process, uint32_t device, uint64_t bytes)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    uint64_t *withholding = &shares->withholding[device];
+    uint64_t kept = bytes < *withholding ? bytes : *withholding;
+    *withholding -= kept;
+    lock_leave(&shares->lock, state);
+    return bytes - kept;
 }
 
 void shares_renamed(struct process *process, enum shares_of of, uint64_t from, uint64_t to)
@@ -203,12 +253,12 @@ void shares_renamed(struct process *process, enum shares_of of, uint64_t from, u
     lock_leave(&shares->lock, state);
 }
 
-void shares_imported(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
+bool shares_imported(const struct config *config, struct process *process, uint32_t device, uint64_t bytes,
                      const struct share_key *key)
 {
     struct shares *shares = &process->shares;
     if (!shares_key_is_set(key))
-        return;
+        return true;
     int state = lock_enter(&shares->lock);
     const struct share *own = find(shares, EXPORT, key);
     struct share *share = own != NULL && own->references > 0 ? NULL : add(shares, IMPORT, key);
@@ -218,6 +268,13 @@ void shares_imported(const struct config *config, struct process *process, uint3
         begin(shares, share, device, bytes);
     lock_leave(&shares->lock, state);
     speak(config, process);
+    state = lock_enter(&shares->lock);
+    share = find(shares, IMPORT, key);
+    bool unheard = share != NULL && !share->heard;
+    lock_leave(&shares->lock, state);
+    if (unheard)
+        tell_unheard(process, device, bytes);
+    return !unheard;
 }
 
 void shares_closed(struct process *process, const struct share_key *key)
@@ -240,7 +297,7 @@ static bool owes_end(const struct share *share)
 
 static bool owes_beginning(const struct share *share)
 {
-    return !share->told && share->references > 0;
+    return share->references > 0 && (!share->heard || share->again);
 }
 
 static void fill(struct gpuslice_share *frame, const struct share *share)
@@ -254,41 +311,72 @@ static void fill(struct gpuslice_share *frame, const struct share *share)
     memcpy(frame->key, share->key.bytes, sizeof frame->key);
 }
 
-bool shares_next(struct process *process, struct gpuslice_share *frame)
+static void forget_settled(struct shares *shares)
 {
-    struct shares *shares = &process->shares;
-    bool found = false;
-    int state = lock_enter(&shares->lock);
-    for (struct share *share; !found && (share = named(shares, shares->first)) != NULL;) {
-        found = owes_end(share) || owes_beginning(share);
-        if (found) {
-            fill(frame, share);
-            continue;
-        }
+    for (struct share *share; (share = named(shares, shares->first)) != NULL;) {
+        if (owes_end(share) || owes_beginning(share))
+            return;
         shares->first = share->next;
         shares->last = share->next != 0 ? shares->last : 0;
         share->queued = 0;
         if (share->references == 0)
             map_remove(&shares->live, sizeof *share, share);
     }
-    lock_leave(&shares->lock, state);
-    return found;
 }
 
-void shares_said(struct process *process, const struct gpuslice_share *frame)
+uint32_t shares_next(struct process *process, struct gpuslice_share frames[SHARES_AT_ONCE])
 {
     struct shares *shares = &process->shares;
+    uint32_t count = 0;
+    int state = lock_enter(&shares->lock);
+    forget_settled(shares);
+    struct share *share = named(shares, shares->first);
+    for (; share != NULL && count < SHARES_AT_ONCE; share = named(shares, share->next)) {
+        if (!owes_end(share) && !owes_beginning(share))
+            continue;
+        fill(&frames[count++], share);
+        share->told = 1; /* before it is sent: whether it has arrived is not known until it is heard */
+    }
+    lock_leave(&shares->lock, state);
+    return count;
+}
+
+/* What was kept back of a credit for it is one now; what is still to be kept back need not be. */
+static void pay_out(struct process *process, struct share *share)
+{
+    uint64_t *withholding = &process->shares.withholding[share->released_on];
+    uint64_t open = share->released < *withholding ? share->released : *withholding;
+    *withholding -= open;
+    ledger_cancel(process, share->released_on, share->released - open);
+    share->released = 0;
+}
+
+static void hear(struct process *process, const struct gpuslice_share *frame)
+{
     struct share_key key;
     memcpy(key.bytes, frame->key, sizeof key.bytes);
     bool began = frame->what == GPUSLICE_SHARE_EXPORTED || frame->what == GPUSLICE_SHARE_IMPORTED;
     bool export = frame->what == GPUSLICE_SHARE_EXPORTED || frame->what == GPUSLICE_SHARE_RELEASED;
-    int state = lock_enter(&shares->lock);
-    struct share *share = find(shares, export ? EXPORT : IMPORT, &key);
-    if (share != NULL) {
-        share->told = began;
-        share->outdated = 0;
+    struct share *share = find(&process->shares, export ? EXPORT : IMPORT, &key);
+    if (share == NULL)
+        return;
+    if (began) {
+        share->heard = !share->outdated;
+        share->again = 0;
+        return;
     }
-    lock_leave(&shares->lock, state);
+    share->told = 0;
+    share->heard = 0;
+    share->outdated = 0;
+    pay_out(process, share);
+}
+
+void shares_heard(struct process *process, const struct gpuslice_share *frames, uint32_t count)
+{
+    int state = lock_enter(&process->shares.lock);
+    for (uint32_t i = 0; i < count; i++)
+        hear(process, &frames[i]);
+    lock_leave(&process->shares.lock, state);
 }
 
 void shares_say_again(struct process *process)
@@ -298,7 +386,7 @@ void shares_say_again(struct process *process)
     for (struct share *share = NULL; (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
         if (share->references == 0 || share->outdated)
             continue; /* its end is still to be said, and is in the queue */
-        share->told = 0;
+        share->again = 1;
         queue(shares, share);
     }
     lock_leave(&shares->lock, state);

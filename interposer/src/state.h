@@ -198,6 +198,7 @@ struct shares {
     struct map live;
     struct map blocks;
     uint64_t first, last;       /* the queue of those that something is to be said about */
+    uint64_t withholding[GPUSLICE_MAX_DEVICES]; /* bytes of the next credits that stay in `used` */
     bool full;                  /* told */
 };
 

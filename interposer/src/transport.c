@@ -2,11 +2,13 @@
 #include "transport.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@
 #define PROBE_INTERVAL_MS 1000u
 #define PROBE_WAIT_MS 50u
 #define LONGEST_PAUSE_MS 50u
+#define MACHINE_DIRECTORY "/run/gpuslice"
 
 enum outcome {
     DONE,
@@ -155,6 +158,8 @@ static size_t frame_size(uint16_t type)
         return header + sizeof(struct gpuslice_denied);
     case GPUSLICE_STATUS:
         return header + sizeof(struct gpuslice_status);
+    case GPUSLICE_HEARD:
+        return header;
     case GPUSLICE_ERROR:
         return header + sizeof(struct gpuslice_error);
     default:
@@ -224,7 +229,29 @@ static enum outcome round_trip(struct connection *connection, uint16_t type, con
     return outcome;
 }
 
+/* The same on a connection that has joined: its late reply will tell when to go on. */
+static enum outcome ask(struct connection *connection, uint16_t type, const void *request, size_t size,
+                        struct transport_reply *reply)
+{
+    enum outcome outcome = round_trip(connection, type, request, size, reply);
+    if (outcome == SILENT) {
+        connection->silent = descriptor_is_ours(&connection->socket);
+        connection->probe_at = clock_ms() + PROBE_INTERVAL_MS;
+    }
+    return outcome;
+}
+
 /* ------------------------------------------------------------ joining */
+
+/* Our own user, root, and whoever was given the machine's socket: nobody but root can have made that directory. */
+static bool may_set_limits(const char *socket_path, uid_t uid)
+{
+    struct statx directory; /* Not lstat(): see descriptor.c. */
+    return uid == geteuid() || uid == 0 ||
+           (strcmp(socket_path, MACHINE_DIRECTORY "/gpuslice.sock") == 0 &&
+            statx(AT_FDCWD, MACHINE_DIRECTORY, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_UID, &directory) == 0 &&
+            S_ISDIR(directory.stx_mode) && directory.stx_uid == uid);
+}
 
 static enum outcome open_socket(const struct config *config, struct connection *connection)
 {
@@ -241,7 +268,8 @@ static enum outcome open_socket(const struct config *config, struct connection *
     }
     struct ucred peer;
     socklen_t size = sizeof peer;
-    if (getsockopt(number, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || (peer.uid != geteuid() && peer.uid != 0)) {
+    if (getsockopt(number, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        !may_set_limits(config->socket_path, peer.uid)) {
         close(number);
         return fail(connection, REFUSED, GPUSLICE_ERR_FORBIDDEN,
                     "%s belongs to uid %u: only a daemon of this user or of root may set the limit", config->socket_path,
@@ -336,16 +364,32 @@ static enum outcome report_frees(struct connection *connection)
     return DONE;
 }
 
-static enum outcome report_shares(struct process *process)
+/* The last of them is a question, and its answer is good for all. */
+static enum outcome tell_shares(struct connection *connection, const struct gpuslice_share *shares, uint32_t count)
 {
-    struct gpuslice_share share;
     uint64_t deadline = clock_ms() + ANSWER_WAIT_MS;
-    while (shares_next(process, &share)) {
-        enum outcome outcome =
-            send_frame(&process->connection, GPUSLICE_SHARE, &share, sizeof share, 0, deadline);
+    for (uint32_t i = 0; i < count - 1; i++) {
+        enum outcome outcome = send_frame(connection, GPUSLICE_SHARE, &shares[i], sizeof *shares, 0, deadline);
         if (outcome != DONE)
             return outcome;
-        shares_said(process, &share);
+    }
+    struct transport_reply reply;
+    enum outcome outcome = ask(connection, GPUSLICE_SHARE, &shares[count - 1], sizeof *shares, &reply);
+    if (outcome == DONE && reply.type == GPUSLICE_ERROR)
+        return refused(connection, &reply.as.error);
+    if (outcome == DONE && reply.type != GPUSLICE_HEARD)
+        return fail(connection, REFUSED, GPUSLICE_ERR_BAD_REQUEST, "SHARE was answered by a frame of type %u", reply.type);
+    return outcome;
+}
+
+static enum outcome report_shares(struct process *process)
+{
+    struct gpuslice_share shares[SHARES_AT_ONCE];
+    for (uint32_t count; (count = shares_next(process, shares)) > 0;) {
+        enum outcome outcome = tell_shares(&process->connection, shares, count);
+        if (outcome != DONE)
+            return outcome;
+        shares_heard(process, shares, count);
     }
     return DONE;
 }
@@ -383,12 +427,7 @@ static enum outcome try_once(const struct config *config, struct process *proces
         outcome = report_shares(process);
     if (outcome != DONE || exchange->type == 0)
         return outcome;
-    outcome = round_trip(connection, exchange->type, exchange->request, exchange->size, exchange->reply);
-    if (outcome == SILENT) {
-        connection->silent = descriptor_is_ours(&connection->socket);
-        connection->probe_at = clock_ms() + PROBE_INTERVAL_MS;
-    }
-    return outcome;
+    return ask(connection, exchange->type, exchange->request, exchange->size, exchange->reply);
 }
 
 static bool answers(const struct exchange *exchange)
@@ -467,14 +506,17 @@ bool transport_query(const struct config *config, struct process *process, struc
     return exchange_keeping_errno(config, process, &exchange);
 }
 
-/* What goes without an answer. No connection is made for it: a free never waits for a daemon that is away. */
+/* What nobody asked for. No connection is made for it: a free never waits for a daemon that is away. */
 static void report(struct process *process)
 {
     struct connection *connection = &process->connection;
     if (connection->silent || !descriptor_is_ours(&connection->socket))
         return;
     int saved = errno;
-    if (report_frees(connection) != DONE || report_shares(process) != DONE)
+    enum outcome outcome = report_frees(connection);
+    if (outcome == DONE)
+        outcome = report_shares(process);
+    if (outcome != DONE && !connection->silent)
         disconnect(connection); /* the next request connects again */
     errno = saved;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "driver.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -1404,8 +1405,8 @@ static gs_result fake_cuMemExportToShareableHandle(void *shareable, gs_handle ha
     ENTER(cuMemExportToShareableHandle);
     if (shareable == NULL || type != GS_HANDLE_POSIX_FD || find(PHYSICAL, handle) == NULL)
         return unlock(GS_INVALID_VALUE);
-    static int exported = -1; /* one for all: who fuzzes exports without end */
-    if (exported < 0)
+    static int exported = -1; /* one for all who leave it open: who fuzzes exports without end */
+    if (fcntl(exported, F_GETFD) < 0)
         exported = memfd_create("exported", MFD_CLOEXEC);
     *(int *)shareable = exported;
     return unlock(GS_SUCCESS);

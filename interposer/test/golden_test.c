@@ -110,6 +110,7 @@ static void whatIsSharedHasItsBytes(void)
     CHECK_EQUAL(closed->what, GPUSLICE_SHARE_CLOSED);
     CHECK_EQUAL(closed->bytes, 0);
     CHECK(memcmp(closed->key, file, sizeof file) == 0);
+    frame("heard.hex", GPUSLICE_HEARD, 0, 8);
 }
 
 /* Every vector is a frame of the size that its type has. */
@@ -123,8 +124,9 @@ static void everyFrameHasTheSizeOfItsStruct(void)
         [GPUSLICE_DENIED] = sizeof(struct gpuslice_denied),   [GPUSLICE_FREED] = sizeof(struct gpuslice_freed),
         [GPUSLICE_QUERY] = 0,                                 [GPUSLICE_STATUS] = sizeof(struct gpuslice_status),
         [GPUSLICE_ERROR] = sizeof(struct gpuslice_error),     [GPUSLICE_SHARE] = sizeof(struct gpuslice_share),
+        [GPUSLICE_HEARD] = 0,
     };
-    bool seen[GPUSLICE_SHARE + 1] = {false};
+    bool seen[GPUSLICE_HEARD + 1] = {false};
     DIR *folder = opendir(FOLDER);
     if (!CHECK(folder != NULL))
         return;
@@ -134,7 +136,7 @@ static void everyFrameHasTheSizeOfItsStruct(void)
             continue;
         const struct gpuslice_frame *header = (const void *)bytes;
         size_t length = load(file->d_name);
-        if (!CHECK(length >= sizeof *header && header->type >= GPUSLICE_OPEN && header->type <= GPUSLICE_SHARE)) {
+        if (!CHECK(length >= sizeof *header && header->type >= GPUSLICE_OPEN && header->type <= GPUSLICE_HEARD)) {
             printf("    in %s\n", file->d_name);
             continue;
         }
@@ -145,7 +147,7 @@ static void everyFrameHasTheSizeOfItsStruct(void)
         seen[header->type] = true;
     }
     closedir(folder);
-    for (int type = GPUSLICE_OPEN; type <= GPUSLICE_SHARE; type++) {
+    for (int type = GPUSLICE_OPEN; type <= GPUSLICE_HEARD; type++) {
         if (!CHECK(seen[type]))
             printf("    no vector of type %d\n", type);
     }

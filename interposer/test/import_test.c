@@ -58,6 +58,103 @@ static void anImportOfOnesOwnMemoryIsAReferenceToIt(void)
     CHECK_EQUAL(session_used(0), 0);
 }
 
+static void anImportOfOnesOwnMemoryThatIsOnlyMappedHoldsIt(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle handle, again;
+    CHECK_EQUAL(cuMemCreate(&handle, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemMap(0x7f0000000000, MIB, 0, handle, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemRelease(handle), GS_SUCCESS);
+    CHECK_EQUAL(cuMemImportFromShareableHandle(&again, (void *)(uintptr_t)handle, 2), GS_SUCCESS);
+    CHECK_EQUAL(again, handle);
+    CHECK_EQUAL(cuMemUnmap(0x7f0000000000, MIB), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), MIB);
+    CHECK_EQUAL(cuMemRelease(again), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 0);
+    CHECK_EQUAL(process_get()->imports.live.count, 0);
+}
+
+static const uint64_t gone = 0xa44a;
+
+/* An array that went with its context holds for ever what was mapped into it, and the driver uses the number again. */
+static gs_handle number_of_other_memory(void)
+{
+    struct process *process = process_get();
+    gs_handle number = driver_next_handle(0);
+    int state = physical_enter(process);
+    CHECK(ledger_reserve(config_get(), process, 0, 2 * MIB));
+    CHECK(ledger_record(process, 0, 2 * MIB, number, GPUSLICE_KIND_PHYSICAL));
+    CHECK(physical_add(process, number, 0, 2 * MIB));
+    physical_hold(process, gone, 0, 0, number);
+    physical_release(process, number);
+    physical_leave(process, state);
+    return number;
+}
+
+static void check_that_only_other_memory_is_left(void)
+{
+    struct process *process = process_get();
+    CHECK_EQUAL(session_used(0), 2 * MIB);
+    int state = physical_enter(process);
+    physical_let_go_all(process, gone);
+    physical_leave(process, state);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
+static void anImportWhoseNumberWasOtherMemorysIsNotTakenForThat(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle own, import;
+    int exported = -1;
+    CHECK_EQUAL(cuMemCreate(&own, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemExportToShareableHandle(&exported, own, GS_HANDLE_POSIX_FD, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemImportFromShareableHandle(&import, (void *)(intptr_t)exported, GS_HANDLE_POSIX_FD), GS_SUCCESS);
+    CHECK_EQUAL(cuMemRelease(import), GS_SUCCESS);
+    gs_handle number = number_of_other_memory();
+    CHECK_EQUAL(cuMemImportFromShareableHandle(&import, (void *)(intptr_t)exported, GS_HANDLE_POSIX_FD), GS_SUCCESS);
+    CHECK_EQUAL(import, number);
+    CHECK_EQUAL(cuMemRelease(own), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 3 * MIB);
+    CHECK_EQUAL(cuMemRelease(import), GS_SUCCESS);
+    check_that_only_other_memory_is_left();
+}
+
+static void aMulticastObjectWhoseNumberWasOtherMemorysLetsGoOfWhatItHolds(void)
+{
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle memory, multicast;
+    uint64_t anything[8] = {0};
+    CHECK_EQUAL(cuMemCreate(&memory, MIB, &prop, 0), GS_SUCCESS);
+    gs_handle number = number_of_other_memory();
+    CHECK_EQUAL(cuMulticastCreate(&multicast, anything), GS_SUCCESS);
+    CHECK_EQUAL(multicast, number);
+    CHECK_EQUAL(cuMulticastBindMem(multicast, 0, memory, 0, MIB, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemRelease(memory), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 3 * MIB);
+    CHECK_EQUAL(cuMemRelease(multicast), GS_SUCCESS);
+    check_that_only_other_memory_is_left();
+}
+
+/* As when the driver used the number of memory that an array kept charged again, for another array. */
+static void anArrayAndMemoryOfTheSameNumberAreToldApart(void)
+{
+    struct process *process = process_get();
+    struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
+    gs_handle number, mapped;
+    CHECK_EQUAL(cuMemCreate(&number, MIB, &prop, 0), GS_SUCCESS);
+    CHECK_EQUAL(cuMemCreate(&mapped, 2 * MIB, &prop, 0), GS_SUCCESS);
+    int state = physical_enter(process);
+    physical_hold(process, physical_array((gs_object)(uintptr_t)number), 0, 0, mapped);
+    physical_leave(process, state);
+    CHECK_EQUAL(cuMemRelease(mapped), GS_SUCCESS);
+    CHECK_EQUAL(cuMemRelease(number), GS_SUCCESS);
+    CHECK_EQUAL(session_used(0), 2 * MIB);
+    state = physical_enter(process);
+    physical_let_go_all(process, physical_array((gs_object)(uintptr_t)number));
+    physical_leave(process, state);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
 static void anotherHandleForOnesOwnMemoryHoldsIt(void)
 {
     struct gs_allocation_prop prop = {.location = {GS_LOCATION_DEVICE, 0}};
@@ -137,6 +234,10 @@ void import_tests(void)
 {
     RUN_IN_SESSION(importedMemoryIsNeitherChargedNorCredited, 64 * MIB);
     RUN_IN_SESSION(anImportOfOnesOwnMemoryIsAReferenceToIt, 64 * MIB);
+    RUN_IN_SESSION(anImportOfOnesOwnMemoryThatIsOnlyMappedHoldsIt, 64 * MIB);
+    RUN_IN_SESSION(anImportWhoseNumberWasOtherMemorysIsNotTakenForThat, 64 * MIB);
+    RUN_IN_SESSION(aMulticastObjectWhoseNumberWasOtherMemorysLetsGoOfWhatItHolds, 64 * MIB);
+    RUN_IN_SESSION(anArrayAndMemoryOfTheSameNumberAreToldApart, 64 * MIB);
     RUN_IN_SESSION(anotherHandleForOnesOwnMemoryHoldsIt, 64 * MIB);
     RUN_IN_SESSION(anImportTakesTheChargeOverFromTheHandleItOutlives, 64 * MIB);
     RUN_IN_SESSION(theKeyOfAnImportIsThatOfItsExport, 64 * MIB);

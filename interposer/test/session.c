@@ -15,7 +15,7 @@ static struct gpuslice_page_header *page;
 static int memfd;
 static uint64_t the_limit;
 static _Atomic int asked, denied, held;
-static _Atomic bool strict, comes_back;
+static _Atomic bool strict, comes_back, misses;
 static _Atomic uint64_t granted, freed;
 static struct gpuslice_share shares[SESSION_SHARES];
 static _Atomic uint32_t share_count;
@@ -70,6 +70,17 @@ static void answer(int connection, const struct request *request)
     daemon_send(connection, GPUSLICE_STATUS, request->frame.seq, &status, sizeof status);
 }
 
+/* False: it dies of it. */
+static bool hear(int connection, const struct request *request)
+{
+    if (misses)
+        return false;
+    shares[share_count++ % SESSION_SHARES] = request->as.share;
+    if (request->frame.seq != 0)
+        daemon_send(connection, GPUSLICE_HEARD, request->frame.seq, NULL, 0);
+    return true;
+}
+
 /* Lives until the shim closes the connection for good. */
 static void serve(struct daemon *daemon, void *context)
 {
@@ -82,16 +93,20 @@ static void serve(struct daemon *daemon, void *context)
             return;
         daemon_welcome(connection, &request, strict ? GPUSLICE_FLAG_STRICT : 0, memfd);
         while (daemon_read(connection, &request)) {
+            if (request.frame.type == GPUSLICE_SHARE && !hear(connection, &request))
+                break;
+            if (request.frame.type == GPUSLICE_SHARE)
+                continue;
             if (request.frame.type == GPUSLICE_CHARGE)
                 decide(connection, &request);
             else if (request.frame.type == GPUSLICE_FREED)
                 freed += request.as.freed.bytes;
-            else if (request.frame.type == GPUSLICE_SHARE)
-                shares[share_count++ % SESSION_SHARES] = request.as.share;
             else
                 answer(connection, &request);
         }
         close(connection);
+        comes_back |= misses;
+        misses = false;
     } while (comes_back);
 }
 
@@ -125,6 +140,11 @@ uint32_t session_shares(struct gpuslice_share heard[SESSION_SHARES])
 static struct config *config(void)
 {
     return (struct config *)(uintptr_t)config_get();
+}
+
+void session_miss_a_share(void)
+{
+    misses = true;
 }
 
 void session_lose_daemon(void)
@@ -161,7 +181,7 @@ void session_begin(uint64_t limit)
     asked = denied = held = 0;
     granted = freed = 0;
     share_count = 0;
-    strict = comes_back = false;
+    strict = comes_back = misses = false;
     memfd = test_page_create(2, 1);
     page = test_page_map(memfd);
     driver_reset();

@@ -35,6 +35,9 @@ uint64_t session_freed(void);
 #define SESSION_SHARES 16u
 uint32_t session_shares(struct gpuslice_share heard[SESSION_SHARES]);
 
+/* The daemon dies with the next of these before it: it neither hears nor answers that, and is back at once. */
+void session_miss_a_share(void);
+
 /* The daemon ends the connection and cannot be found; and is back. */
 void session_lose_daemon(void);
 void session_find_daemon(void);

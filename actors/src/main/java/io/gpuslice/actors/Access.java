@@ -57,6 +57,11 @@ public record Access(boolean tokenSet, int daemonUid, Served served) {
                         ErrorCode.FORBIDDEN, "the session belongs to uid " + owner + ", not to uid " + caller.uid()));
     }
 
+    /** Whether the caller may look at every session there is, and hear of all that happens. */
+    public boolean toSeeAll(Caller caller) {
+        return isOperator(caller);
+    }
+
     /** Whether a process of {@code uid} may be a member of a session of {@code owner}; empty: yes. */
     public Optional<Refusal> toBeMember(int uid, int owner) {
         // Root may give its session to a program that then drops its privileges (sudo -u).

@@ -104,7 +104,8 @@ public record Books(
         Books after = new Books(tenant, ledger.apply(event), admitted, stakes, reclaimed, past);
         return switch (event) {
             case LedgerEvent.Left left -> after.withStakes(left.process(), Map.of());
-            case LedgerEvent.Lingered lingered -> after.withStakes(lingered.process(), Map.of());
+            case LedgerEvent.Lingered lingered
+            when ledger.member(lingered.process()).isEmpty() -> after.withStakes(lingered.process(), Map.of());
             default -> after;
         };
     }

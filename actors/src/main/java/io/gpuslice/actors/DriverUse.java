@@ -7,9 +7,6 @@ import io.gpuslice.linux.Procfs;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystems;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.Optional;
 import java.util.Set;
@@ -37,12 +34,8 @@ final class DriverUse {
      */
     boolean holdsDevice(int pid) throws IOException {
         for (int fd : Procfs.fds(pid)) {
-            try {
-                if (deviceNodes.matches(Files.readSymbolicLink(Path.of("/proc", pid + "", "fd", fd + "")))) {
-                    return true;
-                }
-            } catch (NoSuchFileException e) {
-                // Closed meanwhile, or the process is gone.
+            if (Procfs.descriptor(pid, fd).filter(deviceNodes::matches).isPresent()) {
+                return true;
             }
         }
         return false;

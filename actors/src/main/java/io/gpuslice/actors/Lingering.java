@@ -12,13 +12,13 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.Function;
+import java.util.stream.Stream;
 import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 
 /**
- * Looks who keeps the memory of a dead member. The driver lets it go when the last descriptor of the device that came
- * from that process is closed; a child that it left behind may have inherited one.
+ * Looks who keeps the memory of a dead member, or of a program that a member was before. The driver lets it go when the
+ * last descriptor of the device that came from that process is closed; a child that it left behind may have inherited one.
  */
 final class Lingering {
 
@@ -30,6 +30,9 @@ final class Lingering {
     private final Set<ProcessId> sought = new HashSet<>();
     /** Those that died since the look in progress began, which may have come too early to find who keeps theirs. */
     private final List<Session.Died> next = new ArrayList<>();
+
+    /** Whether to look again at what remains. */
+    private boolean again;
 
     private boolean looking;
     /** Requests that a death may make room for. */
@@ -53,29 +56,37 @@ final class Lingering {
     }
 
     private void lookForNext(Books books) {
-        if (looking || next.isEmpty()) {
+        if (looking || (next.isEmpty() && !again)) {
             return;
         }
         looking = true;
+        again = false;
         List<Session.Died> dead = List.copyOf(next);
         next.clear();
-        SessionId id = scope.terms().id();
-        Set<ProcessId> roots = relatives.roots(books);
-        Set<ProcessId> members = Relatives.members(books);
+        List<Remains> remains = books.ledger().remains().stream()
+                .filter(left -> left.reason() == Remains.Reason.LINGERING)
+                .toList();
+        Look look = look(books);
         scope.pipe(
                 () -> {
                     try {
-                        List<ProcessId> keepers = keepers(scope.ports().processes(), id, roots, members);
-                        return lookedFor(dead, died -> new Session.Sought(died, keepers));
+                        List<ProcessId> keepers = look.keepers();
+                        Stream<Session.Command> died = dead.stream().map(who -> new Session.Sought(who, keepers));
+                        Stream<Session.Command> left =
+                                remains.stream().map(what -> new Session.LookedAgain(what, keepers));
+                        return new Session.LookedForKeepers(
+                                Stream.concat(died, left).toList());
                     } catch (IOException e) {
-                        return lookedFor(dead, died -> new Session.Unsought(died, e));
+                        return unsought(dead, e);
                     }
                 },
-                cause -> lookedFor(dead, died -> new Session.Unsought(died, cause)));
+                cause -> unsought(dead, cause));
     }
 
-    private static Session.Command lookedFor(List<Session.Died> dead, Function<Session.Died, Session.Command> result) {
-        return new Session.LookedForKeepers(dead.stream().map(result).toList());
+    private static Session.Command unsought(List<Session.Died> dead, Throwable cause) {
+        return new Session.LookedForKeepers(dead.stream()
+                .<Session.Command>map(died -> new Session.Unsought(died, cause))
+                .toList());
     }
 
     /** What follows is done one death at a time. */
@@ -86,15 +97,39 @@ final class Lingering {
         return scope.effects().noReply();
     }
 
-    /** Looks again whether anybody keeps what dead ones held. To be called in each round, and when somebody dies. */
+    /** Looks again whether anybody keeps what remains. To be called in each round, and when somebody dies. */
     void seekAgain(Books books) {
-        for (Remains remains : books.ledger().remains()) {
-            if (remains.reason() == Remains.Reason.LINGERING) {
-                seek(
-                        books,
-                        new Session.Died(
-                                remains.process(), scope.ports().clock().nanos()));
-            }
+        again |= books.ledger().remains().stream().anyMatch(left -> left.reason() == Remains.Reason.LINGERING);
+        lookForNext(books);
+    }
+
+    /** A look for keepers that is still to be made, away from the event loop. */
+    @FunctionalInterface
+    interface Look {
+        /** As {@link Lingering#keepers}. */
+        List<ProcessId> keepers() throws IOException;
+    }
+
+    /** Whom these books make a keeper. */
+    Look look(Books books) {
+        SessionId id = scope.terms().id();
+        Set<ProcessId> roots = relatives.roots(books);
+        Set<ProcessId> members = Relatives.members(books);
+        return () -> keepers(scope.ports().processes(), id, roots, members);
+    }
+
+    /**
+     * Looks whether the member has become another program, and if so says it and who keeps what the former one held. May
+     * block: never on the loop.
+     */
+    void reportExec(Member member, Look look) {
+        if (scope.ports().processes().hasPageOf(member.process(), member.image())) {
+            return;
+        }
+        try {
+            scope.self().tell(new Session.Execed(member.process(), member.image(), look.keepers()));
+        } catch (IOException e) {
+            scope.self().tell(new Session.Failure("looking for who keeps the memory of " + member.process(), e));
         }
     }
 
@@ -134,6 +169,7 @@ final class Lingering {
     void restarting() {
         sought.clear();
         next.clear();
+        again = false;
         looking = false;
         askAgain();
     }

@@ -3,19 +3,24 @@ package io.gpuslice.actors;
 
 import io.gpuslice.actors.SessionEvent.Admitted;
 import io.gpuslice.actors.SessionEvent.Departed;
+import io.gpuslice.actors.SessionEvent.Unshared;
 import io.gpuslice.actors.page.Pages.MemberPage;
 import io.gpuslice.domain.Change;
 import io.gpuslice.domain.Decisions;
+import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Joining;
+import io.gpuslice.domain.Ledger;
 import io.gpuslice.domain.LedgerEvent;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.ShareKey;
 import io.gpuslice.domain.Status;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.apache.pekko.persistence.typed.javadsl.ReplyEffect;
 import org.jspecify.annotations.Nullable;
 
@@ -60,9 +65,15 @@ final class Members {
         } else {
             MemberPage page = pageOf(books, hello);
             if (page != null) {
-                return join(books, hello, page, Optional.empty());
+                return join(books, hello, page, Optional.empty(), List.of());
             }
-            scope.pipe(() -> prepare(hello), "a page for " + hello.peer().process());
+            boolean mayLeaveBehind = books.ledger()
+                    .member(hello.peer().process())
+                    .filter(former -> !former.image().equals(hello.image()) && Lingering.isCharged(former))
+                    .isPresent();
+            Lingering.Look keepers = mayLeaveBehind ? lingering.look(books) : List::of;
+            scope.pipe(
+                    () -> prepare(hello, keepers), "a page for " + hello.peer().process());
         }
         return scope.effects().noReply();
     }
@@ -80,14 +91,16 @@ final class Members {
                 .filter(member -> member.image().equals(hello.image()));
     }
 
-    private Session.Command prepare(Session.Hello hello) {
+    private Session.Command prepare(Session.Hello hello, Lingering.Look look) {
         ProcessId process = hello.peer().process();
         try {
+            List<ProcessId> keepers = look.keepers();
             MemberPage page = scope.ports().pages().create(process, hello.image(), hello.devices());
             return new Session.Prepared(
                     hello,
                     scope.freshPages().made(page),
-                    scope.ports().processes().command(process));
+                    scope.ports().processes().command(process),
+                    keepers);
         } catch (IOException | RuntimeException e) {
             return new Session.Unprepared(hello, String.valueOf(e.getMessage()));
         }
@@ -109,16 +122,25 @@ final class Members {
         if (earlier != null) {
             // The process said HELLO twice, and the other one was faster.
             prepared.page().close();
-            return join(books, prepared.hello(), earlier, Optional.empty());
+            return join(books, prepared.hello(), earlier, Optional.empty(), List.of());
         }
-        return join(books, prepared.hello(), prepared.page(), Optional.of(prepared.command()));
+        return join(books, prepared.hello(), prepared.page(), Optional.of(prepared.command()), prepared.keepers());
     }
 
-    /** @param command of the process, where the page was made for it just now */
+    /**
+     * @param command of the process, where the page was made for it just now
+     * @param keepers of what a former program of it held
+     */
     private ReplyEffect<SessionEvent, Books> join(
-            Books books, Session.Hello hello, MemberPage page, Optional<String> command) {
+            Books books, Session.Hello hello, MemberPage page, Optional<String> command, List<ProcessId> keepers) {
         ProcessId process = hello.peer().process();
-        return switch (Decisions.join(books.ledger(), process, hello.image(), hello.devices(), page.identity())) {
+        Change before = books.ledger()
+                .member(process)
+                .filter(member -> !member.image().equals(hello.image()) && !keepers.isEmpty())
+                .map(member -> outlived(books, process, member.image(), keepers))
+                .orElse(Change.NONE);
+        Ledger ledger = books.ledger().apply(before.events());
+        return switch (Decisions.join(ledger, process, hello.image(), hello.devices(), page.identity())) {
             case Joining.Refused refused -> {
                 command.ifPresent(_ -> page.close());
                 hello.refuse(refused.code(), refused.text());
@@ -127,7 +149,9 @@ final class Members {
             case Joining.Welcomed welcomed -> {
                 Optional<Member> lost = command.flatMap(_ -> sameProgram(books, hello));
                 lost.ifPresent(member -> presetUsed(member, page));
-                List<SessionEvent> events = departures(books, welcomed.change());
+                List<SessionEvent> events =
+                        before.events().isEmpty() ? new ArrayList<>() : outlives(books, process, before);
+                events.addAll(departures(books, welcomed.change()));
                 events.addAll(SessionScope.booked(welcomed.change()));
                 command.ifPresent(line -> events.add(new Admitted(
                         process, hello.peer().uid(), line, scope.ports().clock().now())));
@@ -139,6 +163,7 @@ final class Members {
                             lost.ifPresentOrElse(
                                     _ -> scope.pages().putInstead(process, page),
                                     () -> scope.pages().put(process, page));
+                            scope.pages().write(before.writes());
                             scope.pages().write(welcomed.change().writes());
                             scope.chronicle().recorded(books, events);
                             sharing.left(books, scope.mine(after));
@@ -172,17 +197,59 @@ final class Members {
         books.ledger()
                 .member(end.process())
                 .filter(member -> member.image().equals(end.image()))
-                .ifPresent(member -> scope.ports().blocking().execute(() -> scope.reportExec(member)));
+                .ifPresent(member -> {
+                    Lingering.Look keepers = lingering.look(books);
+                    scope.ports().blocking().execute(() -> lingering.reportExec(member, keepers));
+                });
         return scope.effects().noReply();
     }
 
     /** Old news where the new program has said HELLO meanwhile. */
     ReplyEffect<SessionEvent, Books> execed(Books books, Session.Execed gone) {
-        Change change = Decisions.execed(books.ledger(), gone.process(), gone.image());
-        if (!change.events().isEmpty() && sharing.handsOver(books, gone.process(), gone)) {
+        ProcessId process = gone.process();
+        Change change = Decisions.execed(books.ledger(), process, gone.image());
+        if (!change.events().isEmpty() && sharing.handsOver(books, process, gone)) {
             return scope.effects().noReply();
         }
-        return leave(books, gone.process(), change, () -> {});
+        if (change.events().isEmpty() || gone.keepers().isEmpty()) {
+            return leave(books, process, change, () -> {});
+        }
+        Change outlived = outlived(books, process, gone.image(), gone.keepers());
+        return leave(books, process, outlived, outlives(books, process, outlived), () -> {});
+    }
+
+    /** A process has become another program, but others keep what the former one held. */
+    private Change outlived(Books books, ProcessId process, ImageId image, List<ProcessId> keepers) {
+        Change change = Decisions.outlived(books.ledger(), process, image, scope.pages());
+        if (change.events().stream().anyMatch(LedgerEvent.Lingers.class::isInstance)) {
+            keepers.forEach(scope::keepAliveBy);
+            warnOfLingering(process, "is another program", keepers);
+        }
+        return change;
+    }
+
+    /** What it shared, it has handed over, and its next program begins anew. */
+    List<SessionEvent> outlives(Books books, ProcessId process, Change change) {
+        List<SessionEvent> events = departures(books, change);
+        events.addAll(SessionScope.booked(change));
+        Set<ShareKey> shared = books.stakes(process).keySet();
+        if (!shared.isEmpty()) {
+            events.add(new Unshared(process, shared));
+        }
+        return events;
+    }
+
+    /** Nothing is said of the process here, which may live, as another program and a member again. */
+    ReplyEffect<SessionEvent, Books> lookedAgain(Books books, Session.LookedAgain looked) {
+        ProcessId process = looked.left().process();
+        looked.keepers().forEach(scope::keepAliveBy);
+        boolean isOver =
+                looked.keepers().isEmpty() && books.ledger().remains(process).equals(Optional.of(looked.left()));
+        boolean isMember = books.ledger().member(process).isPresent();
+        if (!isOver || (!isMember && sharing.handsOver(books, process, looked))) {
+            return scope.effects().noReply();
+        }
+        return leave(books, process, Decisions.lingered(books.ledger(), process), () -> {});
     }
 
     ReplyEffect<SessionEvent, Books> died(Books books, Session.Died died) {
@@ -213,14 +280,19 @@ final class Members {
         }
         Change lingers = Decisions.lingers(books.ledger(), process, scope.pages());
         if (!lingers.events().isEmpty()) {
-            scope.warn(process)
-                    .log(
-                            "{} is dead, but {} of its session still has a device open that may keep its memory from being"
-                                    + " freed: what it held stays counted until that ends",
-                            process,
-                            sought.keepers().getFirst());
+            warnOfLingering(process, "is dead", sought.keepers());
         }
         return leave(books, process, lingers, () -> {});
+    }
+
+    private void warnOfLingering(ProcessId process, String what, List<ProcessId> keepers) {
+        scope.warn(process)
+                .log(
+                        "{} {}, but {} of its session still has a device open that may keep its memory from being"
+                                + " freed: what it held stays counted until that ends",
+                        process,
+                        what,
+                        keepers.getFirst());
     }
 
     private ReplyEffect<SessionEvent, Books> reclaim(Books books, Session.Died died, Change change) {
@@ -234,6 +306,11 @@ final class Members {
     private ReplyEffect<SessionEvent, Books> leave(Books books, ProcessId process, Change change, Runnable recorded) {
         List<SessionEvent> events = departures(books, change);
         events.addAll(SessionScope.booked(change));
+        return leave(books, process, change, events, recorded);
+    }
+
+    private ReplyEffect<SessionEvent, Books> leave(
+            Books books, ProcessId process, Change change, List<SessionEvent> events, Runnable recorded) {
         return scope.persist(events, _ -> scope.chronicle().unrecorded(books, events))
                 .thenRun(slot -> {
                     scope.chronicle().recorded(books, events);

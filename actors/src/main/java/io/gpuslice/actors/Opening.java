@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
@@ -40,7 +41,10 @@ final class Opening {
 
     private final ActorContext<Sessions.Command> context;
     private final Ports ports;
-    private final Sessions.Settings settings;
+    private final Access access;
+    /** Asked each time: it may be another by then. */
+    private final Supplier<Sessions.Adjust> most;
+
     private final ActorRef<Devices.Command> devices;
     private final Journaling<SessionsEvent, Register> journaling;
     private final ListChronicle chronicle;
@@ -50,7 +54,8 @@ final class Opening {
     Opening(
             ActorContext<Sessions.Command> context,
             Ports ports,
-            Sessions.Settings settings,
+            Access access,
+            Supplier<Sessions.Adjust> most,
             ActorRef<Devices.Command> devices,
             Journaling<SessionsEvent, Register> journaling,
             ListChronicle chronicle,
@@ -58,7 +63,8 @@ final class Opening {
             Children children) {
         this.context = context;
         this.ports = ports;
-        this.settings = settings;
+        this.access = access;
+        this.most = most;
         this.devices = devices;
         this.journaling = journaling;
         this.chronicle = chronicle;
@@ -68,10 +74,10 @@ final class Opening {
 
     ReplyEffect<SessionsEvent, Register> open(Register register, Sessions.Open open) {
         Refusable request = chronicle.heard(register, open);
-        Optional<Access.Refusal> refusal = settings.each().access().toOpen(open.caller());
+        Optional<Access.Refusal> refusal = access.toOpen(open.caller());
         if (refusal.isPresent()) {
             request.refuse(refusal.get().code(), refusal.get().text());
-        } else if (register.sessions().size() >= settings.max()) {
+        } else if (register.sessions().size() >= most.get().max()) {
             request.refuse(
                     ErrorCode.OVERLOADED,
                     register.sessions().size() + " sessions are open, and sessions.max allows no more: end one"
@@ -101,7 +107,8 @@ final class Opening {
         }
         // Not before, and here others cannot come in between: what is added next is what was looked at.
         Optional<Access.Refusal> refusal = isCapped(open.caller())
-                ? settings.caps()
+                ? most.get()
+                        .caps()
                         .toOpen(register, open.caller().uid(), resolved.get().limits())
                 : Optional.empty();
         if (refusal.isPresent()) {
@@ -190,7 +197,7 @@ final class Opening {
             return noReply();
         }
         Optional<Access.Refusal> refusal = resolved.filter(_ -> isCapped(update.caller()))
-                .flatMap(other -> settings.caps().toResize(register, entry.get(), other.limits()));
+                .flatMap(other -> most.get().caps().toResize(register, entry.get(), other.limits()));
         if (refusal.isPresent()) {
             request.refuse(refusal.get().code(), refusal.get().text());
             return noReply();
@@ -220,7 +227,7 @@ final class Opening {
     }
 
     private boolean isCapped(Caller caller) {
-        return !settings.each().access().isAdministrator(caller);
+        return !access.isAdministrator(caller);
     }
 
     private record Resolved(Limits limits, String warning) {}

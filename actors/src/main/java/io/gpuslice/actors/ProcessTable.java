@@ -26,7 +26,8 @@ public interface ProcessTable {
      * Whether the process has a page mapped that was made for this program. Any: one that it was given in place of a
      * lost one may not have reached it, but it never lets go of those that did.
      *
-     * @return true also where its map cannot be seen: what cannot be seen is not taken away
+     * @return true also where its map cannot be seen: what cannot be seen is not taken away. And for as long as the
+     *     program that takes its place has not begun to run: what it had open may still hold its memory
      */
     boolean hasPageOf(ProcessId process, ImageId image);
 

@@ -13,6 +13,7 @@ import io.gpuslice.linux.ProcessStat;
 import io.gpuslice.linux.Procfs;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,9 @@ import org.slf4j.LoggerFactory;
 public final class ProcfsTable implements ProcessTable {
 
     private static final Logger LOG = LoggerFactory.getLogger(ProcfsTable.class);
+    /** As long as an exec may take whose end cannot be seen: that of a program that has no loader. */
+    private static final Duration EXEC = Duration.ofMillis(500);
+
     private static final int SIGKILL = 9;
     private static final int SIGTERM = 15;
 
@@ -75,13 +79,34 @@ public final class ProcfsTable implements ProcessTable {
                 // A dead one has nothing to look into; its death is told by others.
                 return true;
             }
-            Set<String> mapped = Procfs.mapped(process.pid());
-            // One that is ending has no memory any more, but may hold the device until its descriptors are closed.
-            return mapped.isEmpty() || mapped.contains("/memfd:" + MemfdPages.name(image) + " (deleted)");
+            String page = "/memfd:" + MemfdPages.name(image) + " (deleted)";
+            long patience = System.nanoTime() + EXEC.toNanos();
+            while (true) {
+                Set<String> mapped = Procfs.mapped(process.pid());
+                // One that is ending has no memory any more, but may hold the device until its descriptors are closed.
+                if (mapped.isEmpty() || mapped.contains(page)) {
+                    return true;
+                }
+                if (hasRun(mapped) || System.nanoTime() - patience > 0) {
+                    return false;
+                }
+                Thread.sleep(1);
+            }
         } catch (IOException e) {
             LOG.debug("the memory map of {} cannot be read: {}", process, e.getMessage());
             return true;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
         }
+    }
+
+    /**
+     * Whether the program has begun to run. Not before it does, the kernel lets go of what the former one had open, long
+     * after that one's memory map is gone. It maps a program and its loader; a third file, only the loader does.
+     */
+    static boolean hasRun(Set<String> mapped) {
+        return mapped.stream().filter(name -> name.startsWith("/")).count() > 2;
     }
 
     @Override

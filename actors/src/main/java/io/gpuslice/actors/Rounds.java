@@ -56,7 +56,7 @@ final class Rounds {
         begin(books);
         List<Member> members = charged(books);
         if (!looking && !members.isEmpty()) {
-            look(members, Optional.empty());
+            look(books, members, Optional.empty());
         }
         readPages(books);
         relatives.visitCensus(books);
@@ -75,7 +75,7 @@ final class Rounds {
                 .toList();
         boolean looks = !looking && !others.isEmpty() && scope.ports().clock().nanos() - lastLook >= PAUSE.toNanos();
         if (looks) {
-            look(others, Optional.of(request));
+            look(books, others, Optional.of(request));
         }
         return looks;
     }
@@ -85,12 +85,13 @@ final class Rounds {
         looking = false;
     }
 
-    private void look(List<Member> members, Optional<Session.Charge> request) {
+    private void look(Books books, List<Member> members, Optional<Session.Charge> request) {
         looking = true;
         lastLook = scope.ports().clock().nanos();
+        Lingering.Look keepers = lingering.look(books);
         scope.ports().blocking().execute(() -> {
             try {
-                members.forEach(scope::reportExec);
+                members.forEach(member -> lingering.reportExec(member, keepers));
             } finally {
                 scope.self().tell(new Session.Looked(request));
             }
@@ -114,8 +115,8 @@ final class Rounds {
             } else if (!suspects.add(process) && gate(books, process, true)) {
                 scope.warn(process)
                         .log(
-                                "the ledger page of {} says that it holds more than it was charged, and goes on saying so:"
-                                        + " it counts as holding all of that, and has to ask for every allocation",
+                                "the ledger page of {} says that it holds more than it was charged, and goes on saying"
+                                        + " so: it counts as holding all of that, and has to ask for every allocation",
                                 process);
             }
         }

@@ -2,8 +2,10 @@
 package io.gpuslice.actors;
 
 import io.gpuslice.config.InvalidValueException;
+import io.gpuslice.config.Locations;
 import io.gpuslice.config.Settings;
 import io.gpuslice.linux.Accounts;
+import io.gpuslice.linux.MachineDaemon;
 import java.util.Collections;
 import java.util.List;
 import java.util.OptionalInt;
@@ -36,8 +38,8 @@ public record Served(boolean everybody, Set<Integer> users, Set<Integer> groups,
      * Those whom the settings name.
      *
      * @param daemonUid the daemon's own user
-     * @throws InvalidValueException if a name is nobody's, or the daemon is not root's: programs trust a limit of their
-     *     own user and of root alone, and only root can look into the processes of all
+     * @throws InvalidValueException if a name is nobody's, or the daemon is neither root's nor the machine's: programs
+     *     trust a limit of their own user and of these alone
      */
     public static Served of(Settings.Access access, int daemonUid) {
         boolean everybody = access.users().contains(Settings.Access.EVERYBODY);
@@ -49,10 +51,10 @@ public record Served(boolean everybody, Set<Integer> users, Set<Integer> groups,
                 numbers("access.users", "user", users, Accounts::uid),
                 numbers("access.groups", "group", access.groups(), Accounts::gid),
                 numbers("access.admins", "group", access.admins(), Accounts::gid));
-        if (served.isSomebody() && daemonUid != ROOT) {
+        if (served.isSomebody() && daemonUid != ROOT && !MachineDaemon.isOf(daemonUid, Locations.SYSTEM_DIRECTORY)) {
             throw new InvalidValueException("access.users, access.groups and access.admins are for a daemon of root,"
-                    + " and this one is uid " + daemonUid + "'s: start it as root, or leave them out to serve that"
-                    + " user alone");
+                    + " or of the owner of " + Locations.SYSTEM_DIRECTORY + ", and this one is uid " + daemonUid
+                    + "'s: start it as root, or leave them out to serve that user alone");
         }
         return served;
     }

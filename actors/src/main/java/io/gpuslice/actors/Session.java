@@ -8,6 +8,7 @@ import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.Limits;
 import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.domain.Remains;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.domain.SessionState;
 import io.gpuslice.domain.ShareKey;
@@ -123,7 +124,7 @@ public final class Session {
         }
     }
 
-    /** The answer to {@link Share}: it is heard, and more can be said. */
+    /** The answer to {@link Share}: it is in the journal, what it ended is handed over, and more can be said. */
     public record ShareHeard() {}
 
     /** The socket of a member has ended: it has called exec, closed its descriptors, or is about to die. */
@@ -158,7 +159,8 @@ public final class Session {
     record Attached(Map<ProcessId, MemberPage> pages, List<Member> dead, List<Member> execed, List<ProcessId> keepers)
             implements Command {}
 
-    record Prepared(Hello hello, MemberPage page, String command) implements Command {}
+    /** @param keepers non-members that may keep what a former program of the process held */
+    record Prepared(Hello hello, MemberPage page, String command, List<ProcessId> keepers) implements Command {}
 
     record Unprepared(Hello hello, String reason) implements Command {}
 
@@ -186,7 +188,11 @@ public final class Session {
 
     record Surveyed(Census.Found found) implements Command {}
 
-    record Execed(ProcessId process, ImageId image) implements Command {}
+    /** @param keepers non-members that may keep what that program of the process held */
+    record Execed(ProcessId process, ImageId image, List<ProcessId> keepers) implements Command {}
+
+    /** Who keeps what is left of a process that is dead, or another program by now. */
+    record LookedAgain(Remains left, List<ProcessId> keepers) implements Command {}
 
     record MakeRound() implements Command {}
 

@@ -154,6 +154,7 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
             case Session.Disconnected end -> members.disconnected(books, end);
             case Session.Execed execed -> members.execed(books, execed);
             case Session.Died died -> members.died(books, died);
+            case Session.LookedAgain looked -> members.lookedAgain(books, looked);
             case Session.Sought sought -> members.sought(books, sought);
             case Session.Unsought failed -> lingering.unsought(failed);
             case Session.LookedForKeepers looked -> lingering.looked(books, looked);
@@ -294,11 +295,13 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
                 execed.add(member);
             }
         }
-        return new Session.Attached(found, dead, execed, keepers(dead, members, roots));
+        List<Member> gone = new ArrayList<>(dead);
+        gone.addAll(execed);
+        return new Session.Attached(found, dead, execed, keepers(gone, members, roots));
     }
 
-    private List<ProcessId> keepers(List<Member> dead, Set<ProcessId> members, Set<ProcessId> roots) {
-        if (dead.stream().noneMatch(Lingering::isCharged)) {
+    private List<ProcessId> keepers(List<Member> gone, Set<ProcessId> members, Set<ProcessId> roots) {
+        if (gone.stream().noneMatch(Lingering::isCharged)) {
             return List.of();
         }
         try {
@@ -325,10 +328,12 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
         }
         for (Member member : found.execed()) {
             if (Sharing.paysFor(books, member.process())) {
-                scope.self().tell(new Session.Execed(member.process(), member.image()));
+                scope.self().tell(new Session.Execed(member.process(), member.image(), found.keepers()));
                 continue;
             }
-            after = without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events);
+            after = found.keepers().isEmpty()
+                    ? without(after, Decisions.execed(after.ledger(), member.process(), member.image()), events)
+                    : outlived(after, member, events);
         }
         events.addAll(SessionScope.booked(reconciled(after)));
         return scope.persist(events, _ -> scope.chronicle().unrecorded(books, events))
@@ -353,6 +358,13 @@ final class SessionActor extends EventSourcedBehaviorWithEnforcedReplies<Session
     private Books without(Books books, Change change, List<SessionEvent> events) {
         List<SessionEvent> leaving = members.departures(books, change);
         leaving.addAll(SessionScope.booked(change));
+        events.addAll(leaving);
+        return fold(books, leaving);
+    }
+
+    private Books outlived(Books books, Member member, List<SessionEvent> events) {
+        Change change = Decisions.outlived(books.ledger(), member.process(), member.image(), scope.pages());
+        List<SessionEvent> leaving = members.outlives(books, member.process(), change);
         events.addAll(leaving);
         return fold(books, leaving);
     }

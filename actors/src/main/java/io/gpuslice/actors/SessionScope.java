@@ -5,7 +5,6 @@ import io.gpuslice.actors.SessionEvent.Booked;
 import io.gpuslice.actors.SessionEvent.SlotTaken;
 import io.gpuslice.actors.process.PidWatcher;
 import io.gpuslice.domain.Change;
-import io.gpuslice.domain.Member;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.wire.Abi;
 import java.util.ArrayList;
@@ -192,13 +191,6 @@ final class SessionScope {
         context.pipeToSelf(
                 CompletableFuture.supplyAsync(work, ports.blocking()),
                 (command, cause) -> cause == null ? command : onFailure.apply(cause));
-    }
-
-    /** Looks whether the member has become another program, and if so says it. May block: never on the loop. */
-    void reportExec(Member member) {
-        if (!ports.processes().hasPageOf(member.process(), member.image())) {
-            self().tell(new Session.Execed(member.process(), member.image()));
-        }
     }
 
     /** A line about what is not as it should be with a process. */

@@ -230,6 +230,14 @@ public final class Sessions {
 
     record Begin() implements Command {}
 
+    /**
+     * How many sessions there may be from now on; those that are open stay.
+     *
+     * @param max at one time
+     * @param caps of each user
+     */
+    record Adjust(int max, Caps caps) implements Command {}
+
     record OpenOn(Open open, Devices.Known devices) implements Command {}
 
     record UpdateOn(Update update, Devices.Known devices) implements Command {}

@@ -44,9 +44,12 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
         private final Set<SessionId> awaited = new HashSet<>();
 
         private boolean started;
+        /** How many there may be. */
+        private Sessions.Adjust most;
 
-        Lasting(Access access) {
-            selection = new Selection(access);
+        Lasting(Sessions.Settings settings) {
+            selection = new Selection(settings.each().access());
+            most = new Sessions.Adjust(settings.max(), settings.caps());
         }
     }
 
@@ -68,7 +71,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
             ActorRef<Devices.Command> devices,
             ActorRef<Sessions.Start> start) {
         return Behaviors.setup(_ -> {
-            Lasting lasting = new Lasting(settings.each().access());
+            Lasting lasting = new Lasting(settings);
             return Behaviors.supervise(Behaviors.<Sessions.Command>setup(context -> Behaviors.withTimers(timers -> {
                         JournalFailures failures = new JournalFailures();
                         Journaling<SessionsEvent, Register> journaling = new Journaling<>(failures);
@@ -76,7 +79,15 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
                                 new Children(context, timers, ports, settings.each(), lasting.totals, lasting.children);
                         ListChronicle chronicle = new ListChronicle(ports);
                         Opening opening = new Opening(
-                                context, ports, settings, devices, journaling, chronicle, lasting.selection, children);
+                                context,
+                                ports,
+                                settings.each().access(),
+                                () -> lasting.most,
+                                devices,
+                                journaling,
+                                chronicle,
+                                lasting.selection,
+                                children);
                         Backlog<Sessions.Command> backlog = new Backlog<>(
                                 Sessions.Command.class, request -> chronicle.heard(Register.BLANK, request));
                         SessionsActor sessions = new SessionsActor(
@@ -184,6 +195,10 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
                                 register, remove.caller(), remove.selector(), chronicle.heard(register, remove)),
                         new Session.Remove(remove));
             case Sessions.Begin _ -> begin();
+            case Sessions.Adjust adjust -> {
+                lasting.most = adjust;
+                yield Effect().noReply();
+            }
             case Sessions.Restored restored -> restored(restored.id());
             case Sessions.Unreadable unreadable -> unreadable(unreadable);
             case Sessions.TimeIsUp up -> timeIsUp(register, up.id());

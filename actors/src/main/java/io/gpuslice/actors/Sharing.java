@@ -67,12 +67,10 @@ final class Sharing {
                 .thenRun(_ -> {
                     tell(process, stakes.changed());
                     leave(process, stakes.gone());
-                    if (!stakes.ended().isEmpty()) {
-                        handOver(process, stakes.ended());
-                    }
-                    if (stakes.rest().isEmpty()) {
+                    if (stakes.ended().isEmpty()) {
                         said.replyTo().tell(new Session.ShareHeard());
                     } else {
+                        handOver(process, stakes.ended());
                         waits(process, new Session.Share(process, said.image(), stakes.rest(), said.replyTo()));
                     }
                 })

@@ -18,6 +18,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import org.apache.pekko.Done;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.actor.typed.Behavior;
@@ -34,6 +35,12 @@ public final class Supervisor {
 
     /** What the guardian hears. */
     public sealed interface Command {}
+
+    /** Asks for a sign of life, over the thread that all who decide run on. */
+    public record Ping(ActorRef<Done> replyTo) implements Command {}
+
+    /** Puts into force what of these settings may change while sessions run: how many there may be, and the caps. */
+    public record Adjust(Settings settings) implements Command {}
 
     private record Started(Sessions.Start start) implements Command {}
 
@@ -193,6 +200,9 @@ public final class Supervisor {
             case Listens(Ingress.Listening.Bound(Path socket)) -> ready.complete(socket);
             case Listens(Ingress.Listening.BindFailed(String reason)) ->
                 ready.completeExceptionally(new StartException(reason, false));
+            case Ping(ActorRef<Done> replyTo) -> replyTo.tell(Done.getInstance());
+            case Adjust(Settings settings) ->
+                sessions.tell(new Sessions.Adjust(settings.sessions().max(), Caps.of(settings.access())));
         }
         return Behaviors.same();
     }

@@ -191,24 +191,26 @@ public final class Decisions {
      * for a stranger; the same as {@link #died} for one that held nothing.
      */
     public static Change lingers(Ledger ledger, ProcessId process, PageLookup pages) {
-        Optional<Member> known = ledger.member(process);
-        if (known.isEmpty()) {
-            return Change.NONE;
-        }
-        Member member = known.get();
+        return ledger.member(process)
+                .map(member -> leaveBehind(ledger, member, Reason.DIED, pages))
+                .orElse(Change.NONE);
+    }
+
+    private static Change leaveBehind(Ledger ledger, Member member, Reason reason, PageLookup pages) {
         Map<DeviceId, Long> held = new HashMap<>();
         for (int i = 0; i < member.devices().size(); i++) {
-            long used = Used.read(pages.of(process), i, member.charges().get(i));
+            long used =
+                    Used.read(pages.of(member.process()), i, member.charges().get(i));
             if (used > 0) {
                 held.put(member.devices().get(i), used);
             }
         }
         return held.isEmpty()
-                ? leave(ledger, member, Reason.DIED)
-                : settle(ledger, List.of(new Lingers(process, member.image(), held)), List.of());
+                ? leave(ledger, member, reason)
+                : settle(ledger, List.of(new Lingers(member.process(), member.image(), held)), List.of());
     }
 
-    /** Nobody keeps any longer what the dead process held: it is returned. Nothing where it left nothing behind. */
+    /** Nobody keeps any longer what the process left behind: it is returned. Nothing where it left nothing behind. */
     public static Change lingered(Ledger ledger, ProcessId process) {
         return ledger.remains(process)
                 .map(left -> settle(ledger, List.of(new Lingered(process, left.held())), List.of()))
@@ -220,6 +222,16 @@ public final class Decisions {
         return ledger.member(process)
                 .filter(member -> member.image().equals(old))
                 .map(member -> leave(ledger, member, Reason.EXECED))
+                .orElse(Change.NONE);
+    }
+
+    /**
+     * As {@link #execed}, but others keep what the old image held: that stays counted, and only its credit is returned.
+     */
+    public static Change outlived(Ledger ledger, ProcessId process, ImageId old, PageLookup pages) {
+        return ledger.member(process)
+                .filter(member -> member.image().equals(old))
+                .map(member -> leaveBehind(ledger, member, Reason.EXECED, pages))
                 .orElse(Change.NONE);
     }
 

@@ -13,6 +13,7 @@ import io.gpuslice.domain.LedgerEvent.Lingered;
 import io.gpuslice.domain.LedgerEvent.Lingers;
 import io.gpuslice.domain.LedgerEvent.Renewed;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -49,7 +50,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         return Optional.empty();
     }
 
-    /** What the process left behind when it died, if that still counts. */
+    /** What the process left behind when it died, or became another program, if that still counts. */
     public Optional<Remains> remains(ProcessId process) {
         return remains(process, Remains.Reason.LINGERING);
     }
@@ -212,7 +213,7 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!member.image().equals(event.image()) || !member.charged().equals(event.returned())) {
             throw impossible(event);
         }
-        return without(member).withRemains(othersThan(event.process()));
+        return without(member).withRemains(without(event.process(), Remains.Reason.IMPORTED));
     }
 
     private Ledger linger(Lingers event) {
@@ -222,8 +223,12 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!member.image().equals(event.image()) || !wasCharged) {
             throw impossible(event);
         }
-        List<Remains> more = new ArrayList<>(remains);
-        more.add(new Remains(event.process(), event.held(), Remains.Reason.LINGERING));
+        // One program of a process after the other may leave something behind.
+        Map<DeviceId, Long> held = new HashMap<>(event.held());
+        remains(event.process())
+                .ifPresent(former -> former.held().forEach((on, bytes) -> held.merge(on, bytes, Long::sum)));
+        List<Remains> more = new ArrayList<>(without(event.process(), Remains.Reason.LINGERING));
+        more.add(new Remains(event.process(), held, Remains.Reason.LINGERING));
         return without(member).withRemains(more);
     }
 
@@ -232,7 +237,9 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
         if (!left.held().equals(event.returned())) {
             throw impossible(event);
         }
-        return withRemains(othersThan(event.process()));
+        return member(event.process()).isPresent()
+                ? withRemains(without(event.process(), Remains.Reason.LINGERING))
+                : withRemains(othersThan(event.process()));
     }
 
     /** Absolute, as {@link #charge}: the one that lets go of the last byte leaves no trace. */
@@ -258,6 +265,12 @@ public record Ledger(Limits limits, boolean strict, SessionState state, List<Mem
     /** What remains without this process: whoever is gone uses nothing of others either. */
     private List<Remains> othersThan(ProcessId process) {
         return remains.stream().filter(left -> !left.process().equals(process)).toList();
+    }
+
+    private List<Remains> without(ProcessId process, Remains.Reason reason) {
+        return remains.stream()
+                .filter(left -> !left.process().equals(process) || left.reason() != reason)
+                .toList();
     }
 
     private Ledger without(Member member) {

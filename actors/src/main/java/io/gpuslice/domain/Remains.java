@@ -12,7 +12,7 @@ import java.util.Map;
 public record Remains(ProcessId process, Map<DeviceId, Long> held, Reason reason) {
     /** Why they are still there. */
     public enum Reason {
-        /** The process held them when it died, and others keep them from being freed. */
+        /** The process held them when it died or became another program, and others keep them from being freed. */
         LINGERING,
         /** The process uses memory of another one that has let go of it. */
         IMPORTED

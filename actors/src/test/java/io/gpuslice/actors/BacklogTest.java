@@ -34,9 +34,8 @@ class BacklogTest {
         actor.run(find());
 
         assertThat(inbox.receiveMessage())
-                .isInstanceOfSatisfying(
-                        FindReply.Refused.class,
-                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.OVERLOADED));
+                .isEqualTo(new FindReply.Refused(
+                        ErrorCode.OVERLOADED, Backlog.BOUND + " requests are waiting already: try again in a moment"));
         assertThat(stashed).hasSize(Backlog.BOUND);
     }
 

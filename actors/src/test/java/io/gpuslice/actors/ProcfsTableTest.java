@@ -212,6 +212,16 @@ class ProcfsTableTest {
     }
 
     @Test
+    void aProgramThatHasOnlyBeenLoadedHasNotRunYet() throws Exception {
+        assertThat(ProcfsTable.hasRun(
+                        Set.of("/usr/bin/train", "/usr/lib/ld-linux.so.2", "[heap]", "[stack]", "[vdso]")))
+                .isFalse();
+        assertThat(ProcfsTable.hasRun(Set.of("/usr/bin/train", "/usr/lib/ld-linux.so.2", "/usr/lib/libc.so.6")))
+                .isTrue();
+        assertThat(ProcfsTable.hasRun(Procfs.mapped(SELF))).isTrue();
+    }
+
+    @Test
     void aDeadProcessHasNotBecomeAnotherProgram() throws Exception {
         assertThat(table.hasPageOf(new ProcessId(Procfs.bootId(), SELF, 1), IMAGE))
                 .isTrue();

@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import io.gpuslice.actors.Session.ChargeReply;
 import io.gpuslice.actors.SessionEvent.Booked;
 import io.gpuslice.actors.World.TestPage;
+import io.gpuslice.actors.process.Peer;
 import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.domain.LedgerEvent;
 import io.gpuslice.domain.ProcessId;
@@ -235,6 +236,127 @@ class SessionRemainsTest extends SessionFixture {
 
         world.kill(child);
         sessions.expectMessage(new Sessions.Ended(new SessionId("a"), Optional.empty()));
+    }
+
+    // ---------------------------------------------- what an exec leaves behind
+
+    @Test
+    void whatAProgramHeldBeforeAnExecCountsUntilItsChildIsGone() {
+        ActorRef<Session.Command> session = openWithRounds(keeping(TERMS), ROUND);
+        ProcessId process = fill(session, World.image(1), 40 * MIB);
+        world.memory.last().used[0] = 30 * MIB;
+        ProcessId child = keeper();
+
+        world.exec(process);
+
+        await().until(() -> describe(session).members().isEmpty());
+        SessionView view = describe(session);
+        assertThat(view.remainders())
+                .containsExactly(new Remainder(process, DEVICE, 30 * MIB, Remainder.Reason.LINGERING));
+        assertThat(view.devices()).containsExactly(new DeviceUse(DEVICE, 64 * MIB, 30 * MIB, 30 * MIB));
+
+        world.table.holders.remove(child);
+
+        await().until(() -> describe(session).remainders().isEmpty());
+        assertThat(describe(session).devices()).isEmpty();
+    }
+
+    @Test
+    void theNextProgramOfAProcessIsWelcomedWhileWhatTheFormerHeldIsKept() {
+        ActorRef<Session.Command> session = openWithRounds(keeping(TERMS), ROUND);
+        ProcessId process = fill(session, World.image(1), 40 * MIB);
+        ProcessId child = keeper();
+
+        TestPage page = join(session, process, World.image(2));
+        assertThat(describe(session).remainders())
+                .containsExactly(new Remainder(process, DEVICE, 40 * MIB, Remainder.Reason.LINGERING));
+        assertThat(charge(session, process, World.image(2), 25 * MIB)).isInstanceOf(ChargeReply.Denied.class);
+        assertThat(charge(session, process, World.image(2), 20 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        page.used[0] = 20 * MIB;
+
+        world.table.holders.remove(child);
+
+        await().until(() -> describe(session).remainders().isEmpty());
+        assertThat(describe(session).members())
+                .as("the process lives and keeps what its present program holds")
+                .extracting(MemberView::used)
+                .containsExactly(20 * MIB);
+    }
+
+    @Test
+    void whatOneProgramAfterTheOtherLeftBehindAddsUp() {
+        ActorRef<Session.Command> session = openWithRounds(keeping(TERMS), ROUND);
+        ProcessId process = fill(session, World.image(1), 10 * MIB);
+        ProcessId child = keeper();
+        join(session, process, World.image(2)).used[0] = 0;
+        assertThat(charge(session, process, World.image(2), 20 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        world.memory.last().used[0] = 20 * MIB;
+
+        world.kill(process);
+
+        await().until(() -> describe(session).members().isEmpty());
+        assertThat(describe(session).remainders())
+                .containsExactly(new Remainder(process, DEVICE, 30 * MIB, Remainder.Reason.LINGERING));
+        world.table.holders.remove(child);
+        await().until(() -> describe(session).remainders().isEmpty());
+    }
+
+    @Test
+    void whatAnExecLeftBehindOutlivesTheDeathOfTheNextProgram() {
+        ActorRef<Session.Command> session = openWithRounds(keeping(TERMS), ROUND);
+        ProcessId process = fill(session, World.image(1), 10 * MIB);
+        ProcessId child = keeper();
+        join(session, process, World.image(2));
+
+        world.kill(process);
+
+        await().until(() -> describe(session).members().isEmpty());
+        assertThat(describe(session).remainders())
+                .containsExactly(new Remainder(process, DEVICE, 10 * MIB, Remainder.Reason.LINGERING));
+        world.table.holders.remove(child);
+        await().until(() -> describe(session).remainders().isEmpty());
+    }
+
+    @Test
+    void whoJoinsAgainWhileItsRemainsAreLookedAtIsNotTakenForDead() {
+        ActorRef<Session.Command> session = open(keeping(TERMS));
+        ProcessId process = fill(session, World.image(1), 40 * MIB);
+        ProcessId child = keeper();
+        world.exec(process);
+        session.tell(new Session.Disconnected(process, World.image(1)));
+        await().until(() -> describe(session).members().isEmpty());
+        assertThat(describe(session).remainders()).hasSize(1);
+        world.table.holders.remove(child);
+        world.blocking.hold();
+        session.tell(new Session.MakeRound());
+        world.blocking.awaitWork();
+
+        TestProbe<Session.HelloReply> welcome = kit.createTestProbe();
+        session.tell(new Session.Hello(
+                new Peer(process, World.OWNER), TOKEN, World.image(2), List.of(DEVICE), welcome.getRef()));
+        describe(session);
+        world.blocking.release();
+
+        welcome.expectMessageClass(Session.HelloReply.Welcomed.class);
+        await().until(() -> describe(session).remainders().isEmpty());
+        assertThat(describe(session).members()).hasSize(1);
+        assertThat(charge(session, process, World.image(2), 40 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+    }
+
+    @Test
+    void whatAProgramHeldBeforeAnExecWithoutADaemonIsKeptToo() {
+        ActorRef<Session.Command> session = open(keeping(TERMS));
+        ProcessId process = fill(session, World.image(1), 40 * MIB);
+        ProcessId child = keeper();
+
+        kit.stop(session);
+        world.exec(process);
+        ActorRef<Session.Command> again = openWithRounds(keeping(TERMS), ROUND);
+
+        assertThat(describe(again).remainders())
+                .containsExactly(new Remainder(process, DEVICE, 64 * MIB, Remainder.Reason.LINGERING));
+        world.table.holders.remove(child);
+        await().until(() -> describe(again).remainders().isEmpty());
     }
 
     // ------------------------------------------------------------ unenforced

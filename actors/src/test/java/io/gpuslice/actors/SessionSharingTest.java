@@ -174,6 +174,38 @@ class SessionSharingTest extends SessionFixture {
         await().until(() -> describe(a).members().isEmpty());
     }
 
+    /** Its guest credits the bytes then, and may use them again at once. */
+    @Test
+    void aReleaseIsHeardWhenTheImporterHasTheMemoryInItsJournalAndNotBefore() {
+        ActorRef<Session.Command> a = open(A);
+        ActorRef<Session.Command> b = open(B);
+        ProcessId exporter = exporter(a, 40 * MIB, KEY, 30 * MIB);
+        importer(b, IMPORTER, KEY);
+        journal.failNextPersisted("session-1");
+
+        say(a, exporter, EXPORTER, What.RELEASED, KEY, 0);
+
+        assertThat(imported(b)).as("although its first write failed").isEqualTo(30 * MIB);
+        assertThat(stakes()).as("nothing is left of the export").isEmpty();
+    }
+
+    /** In one session it counts twice for that long, which may be more than the limit; it ends when the exporter credits. */
+    @Test
+    void aFullSessionWhoseMemoryChangesHandsHasRoomAgainAsSoonAsItIsCredited() {
+        ActorRef<Session.Command> a = open(A);
+        ProcessId exporter = exporter(a, 60 * MIB, KEY, 30 * MIB);
+        TestPage page = world.memory.last();
+        ProcessId importer = importer(a, IMPORTER, KEY);
+
+        say(a, exporter, EXPORTER, What.RELEASED, KEY, 0);
+        assertThat(charge(a, exporter, EXPORTER, MIB)).isInstanceOf(ChargeReply.Denied.class);
+        page.used[0] = 30 * MIB;
+
+        assertThat(charge(a, exporter, EXPORTER, 4 * MIB)).isInstanceOf(ChargeReply.Granted.class);
+        page.used[0] = 34 * MIB;
+        assertThat(charge(a, importer, IMPORTER, MIB)).isInstanceOf(ChargeReply.Denied.class);
+    }
+
     // ---------------------------------------------------------- who inherits
 
     @Test

@@ -591,13 +591,27 @@ class SessionTest extends SessionFixture {
     }
 
     @Test
+    void aProcessForWhichNoPageCanBeMadeIsNoMember() {
+        ActorRef<Session.Command> session = open(terms("a", 64 * MIB));
+        ProcessId process = world.process();
+        world.memory.failures.set(1);
+
+        assertThat(hello(session, process, World.image(1), TOKEN, OWNER))
+                .isInstanceOfSatisfying(HelloReply.Refused.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL);
+                    assertThat(refused.text()).isEqualTo("no ledger page could be made: too many open files");
+                });
+        assertThat(hello(session, process, World.image(1), TOKEN, OWNER)).isInstanceOf(HelloReply.Welcomed.class);
+    }
+
+    @Test
     void aRemovalWhoseProcessesCannotBeLookedForIsRefusedWithTheReason() {
         ActorRef<Session.Command> session = open(keeping(terms("a", 64 * MIB)));
         world.table.failures.set(1);
 
         assertThat(remove(session, false)).isInstanceOfSatisfying(Sessions.RemoveReply.Refused.class, refused -> {
             assertThat(refused.code()).isEqualTo(ErrorCode.INTERNAL);
-            assertThat(refused.text()).contains("too many open files");
+            assertThat(refused.text()).contains("cannot be looked for: ", "too many open files", "nothing has changed");
         });
     }
 
@@ -713,9 +727,8 @@ class SessionTest extends SessionFixture {
         await().until(() -> world.table.ended.size() >= 2);
         assertThat(world.table.ended).startsWith("ASK " + process, "MAKE " + process);
         assertThat(hello(session, world.process(), World.image(2), TOKEN, OWNER))
-                .isInstanceOfSatisfying(
-                        HelloReply.Refused.class,
-                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_CLOSED));
+                .isEqualTo(new HelloReply.Refused(
+                        ErrorCode.SESSION_CLOSED, "session a is being removed: open another one"));
         world.kill(process);
         sessions.fishForMessage(
                 Duration.ofSeconds(3),

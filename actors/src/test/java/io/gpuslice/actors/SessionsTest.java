@@ -111,6 +111,28 @@ class SessionsTest extends SessionsFixture {
     }
 
     @Test
+    void howManyThereMayBeMayChangeAndStaysSoWhenTheJournalFails() {
+        ActorRef<Sessions.Command> sessions = begin();
+        open(sessions, "64MB");
+
+        sessions.tell(new Sessions.Adjust(8, new Caps(Optional.of(1), Optional.empty())));
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ZERO, 0))
+                .isInstanceOfSatisfying(
+                        OpenReply.Refused.class,
+                        refused -> assertThat(refused.text()).contains("access.sessions-per-user allows 1"));
+
+        sessions.tell(new Sessions.Adjust(2, Caps.NONE));
+        journal.failNextPersisted(LIST, new IOException("No space left on device"));
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ZERO, 0)).isInstanceOf(OpenReply.Refused.class);
+        open(sessions, "64MB");
+        assertThat(tryOpen(sessions, US, "64MB", Duration.ZERO, 0))
+                .isInstanceOfSatisfying(
+                        OpenReply.Refused.class,
+                        refused ->
+                                assertThat(refused.text()).startsWith("2 sessions are open, and sessions.max allows"));
+    }
+
+    @Test
     void anOpenThatCannotBeRecordedIsRefusedWithTheReasonAndTheNextOneWorks() {
         ActorRef<Sessions.Command> sessions = begin();
         journal.failNextPersisted(LIST, new IOException("No space left on device"));

@@ -282,9 +282,14 @@ final class World {
     static final class Memory implements Pages {
         final Map<ProcessId, TestPage> found = new ConcurrentHashMap<>();
         final List<TestPage> made = Collections.synchronizedList(new ArrayList<>());
+        /** How many makings fail. */
+        final AtomicInteger failures = new AtomicInteger();
 
         @Override
-        public MemberPage create(ProcessId process, ImageId image, List<DeviceId> devices) {
+        public MemberPage create(ProcessId process, ImageId image, List<DeviceId> devices) throws IOException {
+            if (failures.getAndUpdate(left -> Math.max(0, left - 1)) > 0) {
+                throw new IOException("too many open files");
+            }
             TestPage page = new TestPage(made.size() + 1, devices.size());
             made.add(page);
             found.put(process, page);

@@ -217,9 +217,7 @@ class DecisionsTest {
         assertThat(Decisions.close(session.ledger, session::page)).isEqualTo(Change.NONE);
         assertThatThrownBy(() -> Decisions.renew(session.ledger)).isInstanceOf(IllegalStateException.class);
         assertThat(Decisions.join(session.ledger, BOB, IMAGE, List.of(GPU0), PAGE))
-                .isInstanceOfSatisfying(
-                        Joining.Refused.class,
-                        refused -> assertThat(refused.code()).isEqualTo(ErrorCode.SESSION_CLOSED));
+                .isEqualTo(new Joining.Refused(ErrorCode.SESSION_CLOSED, "The session has ended: open another one."));
     }
 
     @Test
@@ -329,13 +327,18 @@ class DecisionsTest {
     void devicesNamedTwiceOrChangedOrMissingAreRefused() {
         session.member(ANN, 0);
 
-        for (List<DeviceId> devices : List.of(List.<DeviceId>of(), List.of(GPU0, GPU0), List.of(GPU1))) {
+        for (List<DeviceId> devices : List.of(List.<DeviceId>of(), List.of(GPU0, GPU0))) {
             assertThat(Decisions.join(session.ledger, ANN, IMAGE, devices, PAGE))
-                    .as("%s", devices)
-                    .isInstanceOfSatisfying(
-                            Joining.Refused.class,
-                            refused -> assertThat(refused.code()).isEqualTo(ErrorCode.BAD_REQUEST));
+                    .isEqualTo(new Joining.Refused(
+                            ErrorCode.BAD_REQUEST,
+                            devices.size() + " devices, none or one of them twice: name each once."));
         }
+        assertThat(Decisions.join(session.ledger, ANN, IMAGE, List.of(GPU1), PAGE))
+                .isInstanceOfSatisfying(Joining.Refused.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(ErrorCode.BAD_REQUEST);
+                    assertThat(refused.text())
+                            .contains("joined with other devices", "they cannot change while it runs.");
+                });
     }
 
     @Test

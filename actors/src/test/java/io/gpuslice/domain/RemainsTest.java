@@ -99,6 +99,42 @@ class RemainsTest {
         assertThat(lingers(EVE)).isEqualTo(Change.NONE);
     }
 
+    @Test
+    void whatOneImageAfterTheOtherLeavesBehindAddsUpAndOutlivesThemAll() {
+        session.member(ANN, 6).used[0] = 4;
+        session.carryOut(outlived(IMAGE));
+        session.member(ANN, 3).used[0] = 2;
+        assertThat(outlived(OTHER_IMAGE)).as("it is no member with that").isEqualTo(Change.NONE);
+        session.carryOut(outlived(IMAGE));
+        session.member(ANN, 1);
+
+        session.carryOut(Decisions.died(session.ledger, ANN));
+
+        assertThat(session.ledger.remains(ANN).orElseThrow().held()).isEqualTo(Map.of(GPU0, 6L));
+        assertThat(session.ledger.charged(GPU0)).isEqualTo(6);
+    }
+
+    @Test
+    void anImageThatHeldNothingHasBeenLeftByAnExec() {
+        session.member(ANN, 6).used[0] = 0;
+
+        assertThat(outlived(IMAGE).events()).containsExactly(new Left(ANN, IMAGE, Reason.EXECED, Map.of(GPU0, 6L)));
+    }
+
+    @Test
+    void whatAnEarlierImageLeftIsReturnedWithoutWhatTheLivingOneHas() {
+        session.member(ANN, 6);
+        session.carryOut(outlived(IMAGE));
+        session.member(ANN, 3);
+        session.ledger = session.ledger.apply(new LedgerEvent.Imported(ANN, GPU0, 1));
+
+        session.carryOut(Decisions.lingered(session.ledger, ANN));
+
+        assertThat(session.ledger.remains(ANN)).isEmpty();
+        assertThat(session.ledger.imported(ANN, GPU0)).isEqualTo(1);
+        assertThat(session.ledger.charged(GPU0)).isEqualTo(4);
+    }
+
     static Stream<LedgerEvent> impossible() {
         return Stream.of(
                 new Lingers(ANN, OTHER_IMAGE, Map.of(GPU0, 1L)),
@@ -118,6 +154,10 @@ class RemainsTest {
         session.carryOut(lingers(BOB));
 
         assertThatThrownBy(() -> session.ledger.apply(List.of(event))).isInstanceOf(IllegalStateException.class);
+    }
+
+    private Change outlived(ImageId image) {
+        return Decisions.outlived(session.ledger, ANN, image, session::page);
     }
 
     private Change lingers(ProcessId process) {

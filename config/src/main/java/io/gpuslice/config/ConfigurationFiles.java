@@ -6,14 +6,13 @@ import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigParseOptions;
 import com.typesafe.config.ConfigSyntax;
-import com.typesafe.config.ConfigValue;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -24,16 +23,19 @@ import java.util.stream.Stream;
 final class ConfigurationFiles {
     private ConfigurationFiles() {}
 
-    static Config read(Locations locations, Optional<Path> only) {
+    /** @param problems is added to: what is wrong with one file keeps nobody from hearing about the next */
+    static Config read(Locations locations, Optional<Path> only, Problems problems) {
         List<Path> files = new ArrayList<>();
         if (only.isPresent()) {
             files.add(only.get());
         } else {
-            locations.configurationDirectories().forEach(directory -> files.addAll(in(directory)));
+            locations
+                    .configurationDirectories()
+                    .forEach(directory -> problems.collect(() -> files.addAll(in(directory))));
         }
         Config merged = ConfigFactory.empty();
         for (Path file : files) {
-            merged = parse(file).withFallback(merged);
+            merged = parse(file, problems).withFallback(merged);
         }
         return merged;
     }
@@ -58,10 +60,11 @@ final class ConfigurationFiles {
         return files;
     }
 
-    private static Config parse(Path file) {
+    private static Config parse(Path file, Problems problems) {
         if (!Files.isReadable(file)) {
-            throw new InvalidValueException("configuration file " + file + " "
+            problems.add("configuration file " + file + " "
                     + (Files.exists(file) ? "may not be read: check its owner and mode" : "does not exist"));
+            return ConfigFactory.empty();
         }
         try {
             Config config = ConfigFactory.parseFile(
@@ -71,18 +74,19 @@ final class ConfigurationFiles {
                                     .setAllowMissing(false))
                     .resolve();
             List<String> known = Catalogue.ALL.stream().map(Setting::key).toList();
-            for (Map.Entry<String, ConfigValue> entry : config.entrySet()) {
-                if (!known.contains(entry.getKey())) {
-                    throw new InvalidValueException(entry.getValue().origin().description() + ": there is no setting "
+            config.entrySet().stream()
+                    .filter(entry -> !known.contains(entry.getKey()))
+                    .sorted(Comparator.comparingInt(
+                            entry -> entry.getValue().origin().lineNumber()))
+                    .forEach(entry -> problems.add(entry.getValue().origin().description() + ": there is no setting "
                             + entry.getKey()
                             + Nearest.to(entry.getKey(), known)
                                     .map(near -> "; did you mean " + near + "?")
-                                    .orElse("; `gpusliced --help` lists them"));
-                }
-            }
+                                    .orElse("; `gpusliced --help` lists them")));
             return config;
         } catch (ConfigException e) {
-            throw new InvalidValueException("configuration file " + file + " is not valid: " + e.getMessage());
+            problems.add("configuration file " + file + " is not valid: " + e.getMessage());
+            return ConfigFactory.empty();
         }
     }
 }

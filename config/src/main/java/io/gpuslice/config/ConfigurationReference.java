@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.config;
 
+import io.gpuslice.config.Setting.Trait;
+
 /** The reference page docs/configuration.md, made of the catalogue so that the two cannot disagree. */
 final class ConfigurationReference {
     private ConfigurationReference() {}
@@ -17,6 +19,12 @@ final class ConfigurationReference {
                 for anyone but root the same two in `$XDG_CONFIG_HOME/gpuslice` (or `~/.config/gpuslice`); `--config FILE` replaces
                 them all. A key that does not exist is an error. Sizes are `8G`, `8GB` or `8GiB` (K, M, G, T; base 1024); durations
                 `90s`, `2h`, `1h30m`.
+
+                `gpuslice config show` prints what holds and where each value comes from. `gpusliced --check-config` says everything
+                that is wrong, with file and line, and ends with 2, or with 0 if nothing is; it starts no daemon. After a change of a file
+                `kill -HUP` (`systemctl reload gpusliced`) puts into force what can be while the daemon runs: its log has a line for each
+                setting that changed, applied or in need of a restart. Where the files make no sense, what was in force stays. Programs go
+                on while the daemon restarts.
 
                 ```hocon
                 # /etc/gpuslice/gpuslice.conf
@@ -38,6 +46,9 @@ final class ConfigurationReference {
                     | default | %s |
                     | variable | `%s` |
                     | flag | `%s` |
+                    | file | `%s` |
+                    | since | %s |
+                    | a new value | %s |
 
                     """.formatted(
                             setting.key(),
@@ -45,7 +56,10 @@ final class ConfigurationReference {
                             setting.type(),
                             setting.defaultText().isEmpty() ? "see above" : "`" + setting.defaultText() + "`",
                             setting.variable(),
-                            setting.flag()));
+                            setting.flag(),
+                            setting.key(),
+                            setting.since(),
+                            setting.is(Trait.RELOADED) ? "with SIGHUP" : "needs a restart"));
         }
         return page.append("""
                 ## The command line

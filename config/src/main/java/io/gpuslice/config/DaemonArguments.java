@@ -13,10 +13,12 @@ import java.util.Optional;
  *
  * @param settings by key, for {@link Settings#load}
  * @param file of {@code --config}
+ * @param check was asked for: say what is wrong with the settings and end
  * @param help was asked for: print {@link #usage()} and end
  * @param version was asked for: print it and end
  */
-public record DaemonArguments(Map<String, String> settings, Optional<Path> file, boolean help, boolean version) {
+public record DaemonArguments(
+        Map<String, String> settings, Optional<Path> file, boolean check, boolean help, boolean version) {
     /**
      * Reads them.
      *
@@ -24,6 +26,7 @@ public record DaemonArguments(Map<String, String> settings, Optional<Path> file,
     public static DaemonArguments parse(String... arguments) {
         Map<String, String> settings = new HashMap<>();
         Optional<Path> file = Optional.empty();
+        boolean check = false;
         boolean help = false;
         boolean version = false;
         Iterator<String> rest = List.of(arguments).iterator();
@@ -34,11 +37,12 @@ public record DaemonArguments(Map<String, String> settings, Optional<Path> file,
             switch (flag) {
                 case "--help", "-h" -> help = true;
                 case "--version" -> version = true;
+                case "--check-config" -> check = true;
                 case "--config" -> file = Optional.of(Path.of(value(flag, argument, equals, rest)));
                 default -> settings.put(known(flag).key(), value(flag, argument, equals, rest));
             }
         }
-        return new DaemonArguments(Map.copyOf(settings), file, help, version);
+        return new DaemonArguments(Map.copyOf(settings), file, check, help, version);
     }
 
     /** What {@code --help} prints. */
@@ -51,6 +55,8 @@ public record DaemonArguments(Map<String, String> settings, Optional<Path> file,
 
                   --config FILE
                       Read this file instead of /etc/gpuslice and ~/.config/gpuslice.
+                  --check-config
+                      Start nothing: say all that is wrong with the settings and end with 2, or with 0 if nothing is.
                 """);
         for (Setting<?> setting : Catalogue.ALL) {
             usage.append("  %s (%s; %s)%n      %s%n"
@@ -63,7 +69,12 @@ public record DaemonArguments(Map<String, String> settings, Optional<Path> file,
                                             ? ""
                                             : " Default: " + setting.defaultText() + ".")));
         }
-        return usage.append("  --version\n  --help\n").toString();
+        return usage.append("""
+                --version
+                    Print the version and end.
+                --help
+                    Print this and end.
+                """.indent(2)).toString();
     }
 
     private static Setting<?> known(String flag) {

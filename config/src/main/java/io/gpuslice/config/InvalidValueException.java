@@ -2,6 +2,7 @@
 package io.gpuslice.config;
 
 import java.io.Serial;
+import java.util.List;
 
 /**
  * A value that a person gave (a flag, a variable, a line in a file) makes no sense. The message is for that person: it
@@ -13,5 +14,15 @@ public final class InvalidValueException extends IllegalArgumentException {
 
     public InvalidValueException(String message) {
         super(message);
+    }
+
+    /** Several of them, a line each. */
+    public InvalidValueException(List<String> problems) {
+        this(String.join("\n", problems));
+    }
+
+    /** The message, a line each. */
+    public List<String> problems() {
+        return String.valueOf(getMessage()).lines().toList();
     }
 }

@@ -18,6 +18,9 @@ public record Locations(Map<String, String> environment, int uid) {
     /** Where a daemon that serves the whole machine listens (its unit says so); preferred to the user's own. */
     public static final Path SYSTEM_SOCKET = Path.of("/run/gpuslice/gpuslice.sock");
 
+    /** Whoever owns it is the user whose daemon may serve the machine: only root can have made it. */
+    public static final Path SYSTEM_DIRECTORY = Path.of("/run/gpuslice");
+
     /** The kernel's {@code sun_path} has 108 bytes, its NUL included. */
     static final int LONGEST_SOCKET_PATH = 107;
 

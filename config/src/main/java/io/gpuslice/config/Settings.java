@@ -179,57 +179,11 @@ public record Settings(
      *
      * @param flags by key ({@code ipc.sock}), as {@link DaemonArguments} gives them
      * @param file read instead of those in {@link Locations#configurationDirectories()}
-     * @throws InvalidValueException naming the source, the setting and what it accepts; also if a file cannot be read,
-     *     or has a key that nobody knows
+     * @throws InvalidValueException with a line for everything that is wrong, naming the source, the setting and what it
+     *     accepts; also if a file cannot be read, or has a key that nobody knows
      */
     public static Settings load(Locations locations, Map<String, String> flags, Optional<Path> file) {
-        Sources sources = new Sources(flags, locations.environment(), ConfigurationFiles.read(locations, file));
-        Path stateDirectory = sources.get(Catalogue.STATE_DIRECTORY).orElseGet(locations::stateDirectory);
-        return new Settings(
-                new Ipc(
-                        sources.get(Catalogue.SOCKET).orElseGet(locations::socket),
-                        sources.get(Catalogue.TOKEN),
-                        sources.get(Catalogue.HANDSHAKE_TIMEOUT),
-                        sources.get(Catalogue.MAX_CONNECTIONS)),
-                new Access(
-                        sources.get(Catalogue.ACCESS_USERS),
-                        sources.get(Catalogue.ACCESS_GROUPS),
-                        sources.get(Catalogue.ACCESS_ADMINS),
-                        sources.get(Catalogue.SESSIONS_PER_USER),
-                        sources.get(Catalogue.LIMIT_PER_USER),
-                        sources.get(Catalogue.CONNECTIONS_PER_USER)),
-                stateDirectory,
-                new Sessions(
-                        sources.get(Catalogue.MAX_SESSIONS),
-                        sources.get(Catalogue.END_GRACE),
-                        sources.get(Catalogue.KILL_GRACE)),
-                sources.get(Catalogue.DEVICES),
-                sources.get(Catalogue.DEVICE_NODES),
-                new Journal(sources.get(Catalogue.SNAPSHOT_EVERY), sources.get(Catalogue.JOURNAL_ENGINE)),
-                new Http(
-                        sources.get(Catalogue.HTTP_ADDRESS),
-                        sources.get(Catalogue.HTTP_TOKEN),
-                        tls(sources),
-                        sources.get(Catalogue.HTTP_REQUESTS_PER_SECOND)),
-                new Audit(
-                        sources.get(Catalogue.AUDIT_FILE).map(stateDirectory::resolve),
-                        sources.get(Catalogue.AUDIT_MAX_SIZE)),
-                new Log(sources.get(Catalogue.LOG_LEVEL), sources.get(Catalogue.LOG_FORMAT)));
-    }
-
-    private static Optional<Tls> tls(Sources sources) {
-        Optional<Path> certificate = sources.get(Catalogue.HTTP_TLS_CERTIFICATE);
-        Optional<Path> key = sources.get(Catalogue.HTTP_TLS_KEY);
-        Optional<Path> store = sources.get(Catalogue.HTTP_TLS_STORE);
-        Optional<Path> password = sources.get(Catalogue.HTTP_TLS_PASSWORD_FILE);
-        if (certificate.isPresent() != key.isPresent()
-                || (certificate.isPresent() && store.isPresent())
-                || (password.isPresent() && store.isEmpty())) {
-            throw new InvalidValueException("TLS takes either http.tls-certificate and http.tls-key, or http.tls-store"
-                    + " (with http.tls-password-file, if it has a password): set the ones or the others");
-        }
-        return store.<Tls>map(file -> new Tls.Store(file, password))
-                .or(() -> certificate.map(file -> new Tls.Pem(file, key.orElseThrow())));
+        return LoadedSettings.load(locations, flags, file).settings();
     }
 
     private static String written(Enum<?> constant) {

@@ -3,6 +3,7 @@ package io.gpuslice.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import java.io.IOException;
 import java.net.InetAddress;
@@ -117,6 +118,24 @@ class SettingsTest {
     }
 
     @Test
+    void everyProblemIsSaidAtOnceEachOnALineOfItsOwn() throws IOException {
+        file(".config/gpuslice/gpuslice.conf", "sessions.maxx = 1\nsesions.max = 2\nsessions.kill-grace = 5 parsecs\n");
+        file(".config/gpuslice/conf.d/10-broken.conf", "log {");
+        environment.put("GPUSLICE_AUDIT_MAX_SIZE", "64");
+        InvalidValueException all = catchThrowableOfType(InvalidValueException.class, () -> load("--log-level=loud"));
+        assertThat(all.problems())
+                .satisfiesExactly(
+                        line -> assertThat(line).contains("gpuslice.conf: 1: there is no setting sessions.maxx; did"),
+                        line -> assertThat(line).contains("gpuslice.conf: 2: there is no setting sesions.max; did you"),
+                        line -> assertThat(line).contains("10-broken.conf is not valid"),
+                        line -> assertThat(line)
+                                .contains("gpuslice.conf: 3: sessions.kill-grace: duration \"5 parsecs\"")
+                                .contains(Durations.ACCEPTED),
+                        line -> assertThat(line).startsWith("GPUSLICE_AUDIT_MAX_SIZE: audit.max-size: "),
+                        line -> assertThat(line).startsWith("--log-level: log.level: \"loud\""));
+    }
+
+    @Test
     void aFileThatIsMissingOrNoHoconIsRefused() throws IOException {
         assertThatThrownBy(() -> load("--config", "/no/such.conf"))
                 .hasMessageContaining("/no/such.conf does not exist");
@@ -227,7 +246,7 @@ class SettingsTest {
     void helpAndVersionAreFlags() {
         assertThat(DaemonArguments.parse("--help").help()).isTrue();
         assertThat(DaemonArguments.parse("--version"))
-                .isEqualTo(new DaemonArguments(Map.of(), Optional.empty(), false, true));
+                .isEqualTo(new DaemonArguments(Map.of(), Optional.empty(), false, false, true));
         assertThat(DaemonArguments.usage()).contains("--ipc-sock (path; GPUSLICE_IPC_SOCK)");
     }
 }

@@ -9,8 +9,11 @@ import io.gpuslice.actors.Supervisor;
 import io.gpuslice.actors.Supervisor.StartException;
 import io.gpuslice.actors.eventloop.EventLoop;
 import io.gpuslice.actors.ingress.OperatorToken;
+import io.gpuslice.actors.telemetry.Occurrence;
+import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.config.Settings;
+import io.gpuslice.daemon.audit.AuditField;
 import io.gpuslice.daemon.audit.AuditLog;
 import io.gpuslice.daemon.log.LogOfOccurrences;
 import io.gpuslice.http.Api;
@@ -33,7 +36,11 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
+import org.apache.pekko.Done;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,24 +50,34 @@ final class Daemon {
 
     private static final Logger LOG = LoggerFactory.getLogger(Daemon.class);
     private static final Duration LONGEST_START = Duration.ofMinutes(2);
-    private static final Duration LONGEST_STOP = Duration.ofSeconds(10);
+    /** Each costs a little of everything that is decided. */
+    private static final int MOST_WATCHERS = 64;
+
+    /** Of the actors. */
+    private static final Duration LONGEST_END = Duration.ofSeconds(10);
+
+    /** Of everything: a disk may never answer. */
+    private static final Duration LONGEST_STOP = Duration.ofSeconds(30);
 
     private final Parts parts;
     private final Optional<AuditLog> audit;
     private final ActorSystem<Supervisor.Command> system;
     private final Path socket;
-    private final Optional<URI> http;
+    private final SelfTest selfTest;
+    private final Optional<HttpFace> http;
 
     private Daemon(
             Parts parts,
             Optional<AuditLog> audit,
             ActorSystem<Supervisor.Command> system,
             Path socket,
-            Optional<URI> http) {
+            SelfTest selfTest,
+            Optional<HttpFace> http) {
         this.parts = parts;
         this.audit = audit;
         this.system = system;
         this.socket = socket;
+        this.selfTest = selfTest;
         this.http = http;
     }
 
@@ -91,6 +108,7 @@ final class Daemon {
         StateDirectory state = parts.add(state(settings));
         Optional<AuditLog> audit = audit(settings, version, parts);
         AtomicReference<@Nullable URI> url = new AtomicReference<>();
+        Recent recent = new Recent();
         Handlers handlers = new Handlers(
                 OperatorToken.of(settings.ipc().token()),
                 new Api.About(
@@ -101,13 +119,14 @@ final class Daemon {
                         settings.ipc().socket(),
                         settings.stateDirectory(),
                         () -> Optional.ofNullable(url.get()),
-                        settings.audit().file()));
+                        settings.audit().file()),
+                new Api.Occurrences(recent, access::toSeeAll, Daemon::tell, MOST_WATCHERS));
         Metrics metrics = KamonMetrics.create(
                 handlers::sessions,
                 handlers::devices,
                 version,
                 () -> audit.map(AuditLog::lost).orElse(0L));
-        List<Telemetry> written = new ArrayList<>(List.of(new LogOfOccurrences()));
+        List<Telemetry> written = new ArrayList<>(List.of(new LogOfOccurrences(), recent));
         audit.ifPresent(written::addFirst);
         Telemetry telemetry =
                 Telemetry.all(List.of(parts.add(FewerRefusals.of(Telemetry.all(written))), metrics.telemetry()));
@@ -127,10 +146,15 @@ final class Daemon {
         parts.add(() -> end(system));
         Path socket = await(ready, settings);
         state.begin();
-        Optional<HttpFace> http = HttpFace.start(
-                settings, socket, handlers.api(), metrics, new SelfTest(socket, state.health()), telemetry);
+        SelfTest selfTest = new SelfTest(socket, state.health());
+        Optional<HttpFace> http = HttpFace.start(settings, socket, handlers.api(), metrics, selfTest, telemetry);
         http.ifPresent(face -> url.set(parts.add(face).url()));
-        return new Daemon(parts, audit, system, socket, http.map(HttpFace::url));
+        return new Daemon(parts, audit, system, socket, selfTest, http);
+    }
+
+    /** An occurrence looks alike wherever it is shown. */
+    private static void tell(Occurrence occurrence, BiConsumer<String, Object> reader) {
+        AuditField.each(occurrence, (field, value) -> reader.accept(field.toString(), value));
     }
 
     private static Access access(Settings settings) {
@@ -191,12 +215,31 @@ final class Daemon {
 
     /** Where it answers HTTP; empty: nowhere. */
     Optional<URI> http() {
-        return http;
+        return http.map(HttpFace::url);
     }
 
-    /** SIGHUP: files that others move away are opened anew. */
+    /** Files that others move away are opened anew. */
     void reopen() {
-        audit.ifPresentOrElse(AuditLog::reopen, () -> LOG.info("SIGHUP: the audit log is off, there is nothing to do"));
+        audit.ifPresentOrElse(AuditLog::reopen, () -> LOG.info("SIGHUP: the audit log is off"));
+    }
+
+    /** Puts into force what of these settings may change while it runs: those that the catalogue says SIGHUP changes. */
+    void adjust(Settings settings) {
+        audit.ifPresent(log -> log.maxSize(settings.audit().maxSize()));
+        http.ifPresent(face -> face.adjust(settings));
+        system.tell(new Supervisor.Adjust(settings));
+    }
+
+    /** Tells the service manager from now on that it lives. */
+    void watchedBy(Service service) {
+        SignOfLife sign = new SignOfLife(
+                selfTest,
+                () -> AskPattern.ask(
+                        system,
+                        (ActorRef<Done> replyTo) -> new Supervisor.Ping(replyTo),
+                        LONGEST_END,
+                        system.scheduler()));
+        parts.add(service.watch(sign::missing));
     }
 
     /** Returns when its actors have ended, whoever ended them. */
@@ -212,20 +255,21 @@ final class Daemon {
      * Stops listening, finishes what is being written, and gives the state back. Guests keep their credit.
      *
      * @param told whether somebody asked for it: then the audit log says so
+     * @return whether all of it has ended; else it was given up after a while
      */
-    void stop(boolean told) {
+    boolean stop(boolean told) throws InterruptedException {
         if (told) {
             audit.ifPresent(AuditLog::stopping);
         }
-        parts.close();
+        return parts.closeWithin(LONGEST_STOP);
     }
 
     private static void end(ActorSystem<?> system) throws InterruptedException {
         system.terminate();
         try {
-            system.getWhenTerminated().toCompletableFuture().get(LONGEST_STOP.toSeconds(), TimeUnit.SECONDS);
+            system.getWhenTerminated().toCompletableFuture().get(LONGEST_END.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException | TimeoutException e) {
-            LOG.warn("the actors have not ended within {} s", LONGEST_STOP.toSeconds());
+            LOG.warn("the actors have not ended within {} s", LONGEST_END.toSeconds());
         }
     }
 

@@ -28,17 +28,19 @@ final class Handlers implements Supervisor.CallHandlers {
 
     private final OperatorToken token;
     private final Api.About about;
+    private final Api.Occurrences occurrences;
     private final CompletableFuture<Made> made = new CompletableFuture<>();
 
-    Handlers(OperatorToken token, Api.About about) {
+    Handlers(OperatorToken token, Api.About about, Api.Occurrences occurrences) {
         this.token = token;
         this.about = about;
+        this.occurrences = occurrences;
     }
 
     @Override
     public CallHandler create(
             ActorSystem<?> system, ActorRef<Sessions.Command> sessions, ActorRef<Devices.Command> devices) {
-        Api api = new Api(system, sessions, devices, token, about);
+        Api api = new Api(system, sessions, devices, token, about, occurrences);
         made.complete(new Made(system, sessions, devices, api));
         return api;
     }

@@ -3,7 +3,7 @@ package io.gpuslice.daemon;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.gpuslice.actors.telemetry.Telemetry;
-import io.gpuslice.config.InvalidValueException;
+import io.gpuslice.config.Problems;
 import io.gpuslice.config.Settings;
 import io.gpuslice.config.Settings.HttpAddress;
 import io.gpuslice.http.Api;
@@ -37,17 +37,13 @@ final class HttpFace implements AutoCloseable {
         this.file = file;
     }
 
-    /**
-     * Whether HTTP may be answered as the settings say.
-     *
-     * @throws InvalidValueException if others could connect, and had nothing to show; or if there is no TLS with the
-     *     certificates that are named
-     */
-    static void check(Settings settings) {
+    /** Whether HTTP may be answered as the settings say: not if others could connect, and had nothing to show. */
+    static void check(Settings settings, Problems problems) {
         if (settings.http().address() instanceof HttpAddress.Fixed(var address)) {
-            HttpServer.check(address, settings.http().token().isPresent());
+            problems.collect(
+                    () -> HttpServer.check(address, settings.http().token().isPresent()));
         }
-        settings.http().tls().ifPresent(Certificates::read);
+        settings.http().tls().ifPresent(tls -> problems.collect(() -> Certificates.read(tls)));
     }
 
     /**
@@ -117,6 +113,11 @@ final class HttpFace implements AutoCloseable {
 
     URI url() {
         return server.url();
+    }
+
+    /** Puts into force what of these settings may change meanwhile. */
+    void adjust(Settings settings) {
+        server.requestsPerSecond(settings.http().requestsPerSecond());
     }
 
     @Override

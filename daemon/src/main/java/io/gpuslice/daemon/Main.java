@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.daemon;
 
+import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.LoggerContext;
 import io.gpuslice.config.DaemonArguments;
 import io.gpuslice.config.InvalidValueException;
-import io.gpuslice.config.Locations;
+import io.gpuslice.config.LoadedSettings;
 import io.gpuslice.config.Settings;
 import io.gpuslice.config.Settings.LogFormat;
-import io.gpuslice.linux.PrivateDirectory;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +24,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * {@code gpusliced}. Exit codes: 0 after SIGTERM or SIGINT, 1 if it cannot start or ends otherwise, 2 for settings that
- * make no sense. SIGHUP opens the audit log anew. {@code gpusliced journal …} is a {@link JournalCommand}.
+ * make no sense. SIGHUP opens the audit log anew and reads the settings again. {@code gpusliced journal …} is a {@link JournalCommand}.
  */
 public final class Main {
 
@@ -51,8 +52,15 @@ public final class Main {
                 System.out.println("gpusliced " + version());
                 return;
             }
-            Locations locations = new Locations(System.getenv(), PrivateDirectory.uid());
-            code = run(Settings.load(locations, given.settings(), given.file()));
+            Configuration configuration = Configuration.of(given);
+            LoadedSettings settings = configuration.read();
+            configureLog(settings.settings());
+            configuration.check(settings.settings());
+            if (given.check()) {
+                System.out.println("gpusliced: the settings make sense");
+                return;
+            }
+            code = run(configuration, settings);
         } catch (InvalidValueException e) {
             code = complain(e, USAGE);
         } catch (IOException e) {
@@ -63,7 +71,46 @@ public final class Main {
         System.exit(code);
     }
 
-    private static int run(Settings settings) throws IOException, InterruptedException {
+    private static int run(Configuration configuration, LoadedSettings loaded)
+            throws IOException, InterruptedException {
+        Settings settings = loaded.settings();
+        Logger log = LoggerFactory.getLogger(Main.class);
+        log.info("gpusliced {} starts; state in {}", version(), settings.stateDirectory());
+        AtomicReference<@Nullable Runnable> hangUp = new AtomicReference<>();
+        // Before anything else: until then SIGHUP would end the process. A daemon that still starts has just read all.
+        Signals.handle("HUP", () -> Optional.ofNullable(hangUp.get()).ifPresent(Runnable::run));
+        Daemon daemon = Daemon.start(settings, version());
+        Service service = Service.ofThisProcess();
+        daemon.watchedBy(service);
+        AtomicBoolean told = new AtomicBoolean();
+        Runtime.getRuntime()
+                .addShutdownHook(new Thread(() -> stop(daemon, service, log, told.get()), "gpusliced-stop"));
+        for (String signal : List.of("TERM", "INT")) {
+            Signals.handle(signal, () -> {
+                told.set(true);
+                System.exit(0);
+            });
+        }
+        String status = "listening at " + daemon.socket() + "; HTTP at "
+                + daemon.http().map(Object::toString).orElse("no address");
+        log.info(status);
+        Reload reload = new Reload(configuration, loaded, later -> adjust(daemon, later));
+        hangUp.set(() -> {
+            service.reloading();
+            try {
+                daemon.reopen();
+                reload.now();
+            } finally {
+                service.ready(status);
+            }
+        });
+        service.ready(status);
+        tellParent(log);
+        daemon.awaitEnd();
+        return FAILED;
+    }
+
+    private static void configureLog(Settings settings) {
         // Read by logback.xml when the first logger is made.
         System.setProperty("gpuslice.log.level", settings.log().level().toString());
         System.setProperty(
@@ -73,29 +120,6 @@ public final class Main {
                     "gpuslice.log.file",
                     settings.stateDirectory().resolve(OWN_LOG).toString());
         }
-        HttpFace.check(settings);
-        Logger log = LoggerFactory.getLogger(Main.class);
-        log.info("gpusliced {} starts; state in {}", version(), settings.stateDirectory());
-        AtomicReference<Daemon> started = new AtomicReference<>();
-        // Before anything else: until then SIGHUP would end the process.
-        Signals.handle("HUP", () -> reopen(started.get()));
-        Daemon daemon = Daemon.start(settings, version());
-        started.set(daemon);
-        AtomicBoolean told = new AtomicBoolean();
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(daemon, log, told.get()), "gpusliced-stop"));
-        for (String signal : List.of("TERM", "INT")) {
-            Signals.handle(signal, () -> {
-                told.set(true);
-                System.exit(0);
-            });
-        }
-        log.info(
-                "listening at {}; HTTP at {}",
-                daemon.socket(),
-                daemon.http().map(Object::toString).orElse("no address"));
-        tellParent(log);
-        daemon.awaitEnd();
-        return FAILED;
     }
 
     private static LogFormat format(LogFormat wanted) {
@@ -105,15 +129,16 @@ public final class Main {
         return StandardError.isTerminal() ? LogFormat.TEXT : LogFormat.JSON;
     }
 
-    private static void reopen(@Nullable Daemon daemon) {
-        // One that is still starting has just opened everything.
-        if (daemon != null) {
-            daemon.reopen();
-        }
+    private static void adjust(Daemon daemon, Settings settings) {
+        ((LoggerContext) LoggerFactory.getILoggerFactory())
+                .getLogger(Logger.ROOT_LOGGER_NAME)
+                .setLevel(Level.toLevel(settings.log().level().toString()));
+        daemon.adjust(settings);
     }
 
     /** Whatever ends the JVM comes here; only who told it to, by SIGTERM or SIGINT, is told of a success. */
-    private static void stop(Daemon daemon, Logger log, boolean told) {
+    private static void stop(Daemon daemon, Service service, Logger log, boolean told) {
+        service.stopping();
         if (told) {
             log.info("stopping; programs that run go on with what they have, and ask again when a daemon is back");
         } else {
@@ -121,10 +146,23 @@ public final class Main {
                     "ending, though nobody asked for it: what is above says why; programs that run go on with what they"
                             + " have, and ask again when a daemon is back");
         }
-        daemon.stop(told);
+        boolean whole = ended(daemon, log, told);
         ((LoggerContext) LoggerFactory.getILoggerFactory()).stop();
         // The JVM would say 143.
-        Runtime.getRuntime().halt(told ? 0 : FAILED);
+        Runtime.getRuntime().halt(told && whole ? 0 : FAILED);
+    }
+
+    private static boolean ended(Daemon daemon, Logger log, boolean told) {
+        try {
+            if (daemon.stop(told)) {
+                return true;
+            }
+            log.error("not everything has ended in time, and no more is waited: a disk may not answer. What was granted"
+                    + " is in the journal");
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        return false;
     }
 
     private static String version() {
@@ -147,7 +185,7 @@ public final class Main {
 
     @SuppressWarnings("SystemOut")
     private static int complain(Exception e, int code) {
-        System.err.println("gpusliced: " + e.getMessage());
+        String.valueOf(e.getMessage()).lines().forEach(line -> System.err.println("gpusliced: " + line));
         return code;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.daemon;
 
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.slf4j.Logger;
@@ -15,6 +16,16 @@ final class Parts implements AutoCloseable {
     <T extends AutoCloseable> T add(T part) {
         started.push(part);
         return part;
+    }
+
+    /**
+     * Ends them all, for so long at most.
+     *
+     * @return whether they have ended
+     */
+    boolean closeWithin(Duration most) throws InterruptedException {
+        Thread closing = Thread.ofPlatform().daemon().name("gpuslice-stop").start(this::close);
+        return closing.join(most);
     }
 
     /** Ends them all, whatever becomes of one. */

@@ -50,15 +50,26 @@ final class SelfTest implements Readiness {
     }
 
     private Optional<String> door() {
-        try (UnixSocket door = UnixSocket.connect(socket, PATIENCE)) {
-            ask(door);
-            return switch (read(door)) {
+        try {
+            return switch (answer()) {
                 case Frame.Reply _ -> Optional.empty();
                 case Frame.ErrorFrame(var code, var text) -> Optional.of(socket + " answers " + code + ": " + text);
                 case Frame other -> Optional.of(socket + " answers with " + other.type());
             };
         } catch (IOException e) {
             return Optional.of(socket + " does not answer: " + e.getMessage());
+        }
+    }
+
+    /**
+     * Whatever is said at the door, a refusal included.
+     *
+     * @throws IOException if nothing is
+     */
+    Frame answer() throws IOException {
+        try (UnixSocket door = UnixSocket.connect(socket, PATIENCE)) {
+            ask(door);
+            return read(door);
         }
     }
 

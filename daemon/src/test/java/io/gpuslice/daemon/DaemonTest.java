@@ -235,6 +235,40 @@ class DaemonTest {
     }
 
     @Test
+    void aCheckOfTheSettingsSaysAllThatIsWrongAndStartsNothing() throws Exception {
+        Path file = Files.writeString(
+                directory.resolve("gpuslice.conf"), "sesions.max = 1\nsessions.max = many\naudit.max-size = 64\n");
+        try (DaemonProcess daemon = DaemonProcess.launch(directory, "--check-config", "--config", file.toString())) {
+            assertThat(daemon.exitCode()).isEqualTo(2);
+            assertThat(daemon.errors().lines())
+                    .satisfiesExactly(
+                            line -> assertThat(line)
+                                    .isEqualTo("gpusliced: " + file
+                                            + ": 1: there is no setting sesions.max; did you mean sessions.max?"),
+                            line -> assertThat(line).startsWith("gpusliced: " + file + ": 2: sessions.max: \"many\""),
+                            line -> assertThat(line).startsWith("gpusliced: " + file + ": 3: audit.max-size: "));
+        }
+        Files.writeString(
+                file, "http { address = \"0.0.0.0:0\", tls-store = /no/such }, access.users = nobody-of-that-name\n");
+        try (DaemonProcess daemon = DaemonProcess.launch(
+                directory, "--check-config", "--http-address=0.0.0.0:0", "--config", file.toString())) {
+            assertThat(daemon.exitCode()).isEqualTo(2);
+            assertThat(daemon.errors().lines())
+                    .satisfiesExactly(
+                            line -> assertThat(line).contains("set http.token"),
+                            line -> assertThat(line).contains("/no/such"),
+                            line -> assertThat(line).contains("access.users: there is no user"));
+        }
+        Files.writeString(file, "sessions.max = 1\n");
+        try (DaemonProcess daemon = DaemonProcess.launch(directory, "--check-config", "--config", file.toString())) {
+            assertThat(daemon.output()).isEqualTo("gpusliced: the settings make sense\n");
+            assertThat(daemon.exitCode()).isZero();
+            assertThat(daemon.socket()).doesNotExist();
+            assertThat(directory.resolve("state")).doesNotExist();
+        }
+    }
+
+    @Test
     void helpAndVersionAreDataOnStandardOutput() throws Exception {
         try (DaemonProcess help = DaemonProcess.launch(directory, "--help");
                 DaemonProcess version = DaemonProcess.launch(directory, "--version")) {

@@ -36,6 +36,11 @@ final class Actors {
         elsewhere = system.dispatchers().lookup(DispatcherSelector.blocking());
     }
 
+    /** Where what takes its time is done. */
+    Executor elsewhere() {
+        return elsewhere;
+    }
+
     /** Asks about sessions; what {@code then} does, it does away from the event loop. */
     <T, A> CompletionStage<A> ask(
             Duration patience,

@@ -6,6 +6,9 @@ import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.CallHandler;
 import io.gpuslice.actors.ingress.OperatorToken;
+import io.gpuslice.actors.ingress.Watching;
+import io.gpuslice.actors.telemetry.Occurrence;
+import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.wire.Abi;
 import java.net.URI;
 import java.nio.file.Path;
@@ -15,6 +18,8 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
@@ -45,10 +50,26 @@ public final class Api implements CallHandler {
             Supplier<Optional<URI>> http,
             Optional<Path> auditFile) {}
 
+    /**
+     * What has happened.
+     *
+     * @param hearsAll from whom nothing of it is kept
+     * @param mostWatchers at a time
+     */
+    public record Occurrences(Recent recent, Predicate<Caller> hearsAll, Telling telling, int mostWatchers) {}
+
+    /** What is said of an occurrence. */
+    @FunctionalInterface
+    public interface Telling {
+        /** Tells every field that it has: its name, and a number or something whose text it is. */
+        void each(Occurrence occurrence, BiConsumer<String, Object> reader);
+    }
+
     private final OperatorToken token;
     private final About about;
     private final Actors actors;
     private final SessionHandlers sessions;
+    private final EventHandlers events;
 
     /**
      * Answers for the given actors.
@@ -60,11 +81,13 @@ public final class Api implements CallHandler {
             ActorRef<Sessions.Command> sessions,
             ActorRef<Devices.Command> devices,
             OperatorToken token,
-            About about) {
+            About about,
+            Occurrences occurrences) {
         this.token = token;
         this.about = about;
         actors = new Actors(system, sessions, devices);
         this.sessions = new SessionHandlers(actors);
+        events = new EventHandlers(actors, occurrences);
     }
 
     @Override
@@ -73,19 +96,55 @@ public final class Api implements CallHandler {
                 .exceptionally(failure -> Problem.in(failure)
                         .orElseThrow(() -> new CompletionException(failure))
                         .answer())
-                .thenApply(answer ->
-                        Json.text(Json.object().put("status", answer.status()).set("body", answer.body())));
+                .thenApply(Api::text);
+    }
+
+    /** The same envelope, for a path whose events are then streamed. */
+    @Override
+    public CompletionStage<Watching> watch(Caller caller, String json) {
+        return watched(caller, json)
+                .exceptionally(failure -> new Watching(
+                        text(Problem.in(failure)
+                                .orElseThrow(() -> new CompletionException(failure))
+                                .answer()),
+                        Optional.empty()));
+    }
+
+    private CompletionStage<Watching> watched(Caller caller, String json) {
+        try {
+            Call call = call(caller, json);
+            return switch (Endpoint.of(call.request())) {
+                case EVENTS, SESSION_EVENTS -> events.watch(call.caller(), call.request());
+                default ->
+                    throw Problem.badRequest(call.request().path() + " has no events; " + Endpoint.EVENTS.path()
+                            + " and " + Endpoint.SESSION_EVENTS.path() + " have");
+            };
+        } catch (Problem problem) {
+            return CompletableFuture.failedFuture(problem);
+        }
     }
 
     private CompletionStage<Answer> called(Caller caller, String json) {
         try {
-            Fields call = new Fields(Json.parse(json), List.of("method", "path", "token", "body"));
-            boolean operator = token.matches(call.text("token").orElse(""));
-            Request request = Request.of(call.requiredText("method"), call.requiredText("path"), call.object("body"));
-            return answer(operator ? caller.asOperator() : caller, request);
+            Call call = call(caller, json);
+            return answer(call.caller(), call.request());
         } catch (Problem problem) {
             return CompletableFuture.failedFuture(problem);
         }
+    }
+
+    private record Call(Caller caller, Request request) {}
+
+    private Call call(Caller caller, String json) throws Problem {
+        Fields call = new Fields(Json.parse(json), List.of("method", "path", "token", "body"));
+        boolean operator = token.matches(call.text("token").orElse(""));
+        return new Call(
+                operator ? caller.asOperator() : caller,
+                Request.of(call.requiredText("method"), call.requiredText("path"), call.object("body")));
+    }
+
+    private static String text(Answer answer) {
+        return Json.text(Json.object().put("status", answer.status()).set("body", answer.body()));
     }
 
     /** Fails with a {@link Problem} where the request is refused. */
@@ -100,6 +159,7 @@ public final class Api implements CallHandler {
                 case UPDATE -> sessions.update(caller, request);
                 case REMOVE -> sessions.remove(caller, request);
                 case ALLOCATIONS -> sessions.allocations(caller, request);
+                case EVENTS, SESSION_EVENTS -> events.list(caller, request);
                 case INDEX, METRICS, LIVE, READY ->
                     throw Problem.badRequest(404, request.path() + " is answered over HTTP alone");
             };

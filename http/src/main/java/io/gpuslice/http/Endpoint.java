@@ -15,6 +15,8 @@ enum Endpoint {
     UPDATE("PATCH", "/sessions/{id}", Audience.OPERATOR),
     REMOVE("DELETE", "/sessions/{id}", Audience.OPERATOR),
     ALLOCATIONS("GET", "/sessions/{id}/allocations", Audience.OWNERS),
+    EVENTS("GET", "/events", Audience.OWNERS),
+    SESSION_EVENTS("GET", "/sessions/{id}/events", Audience.OWNERS),
     METRICS("GET", "/metrics", Audience.THIS_MACHINE),
     LIVE("GET", "/health/live", Audience.EVERYBODY),
     READY("GET", "/health/ready", Audience.EVERYBODY);

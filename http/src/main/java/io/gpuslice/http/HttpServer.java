@@ -58,12 +58,14 @@ public final class HttpServer implements AutoCloseable {
     }
 
     private final Function<ActorSystem, Connections> answering;
+    private final Pace pace;
     private final String scheme;
     private Listening listening;
     private boolean closed;
 
-    private HttpServer(Function<ActorSystem, Connections> answering, String scheme, Listening listening) {
+    private HttpServer(Function<ActorSystem, Connections> answering, Pace pace, String scheme, Listening listening) {
         this.answering = answering;
+        this.pace = pace;
         this.scheme = scheme;
         this.listening = listening;
     }
@@ -99,7 +101,10 @@ public final class HttpServer implements AutoCloseable {
                         pace,
                         SystemMaterializer.get(system).materializer()));
         HttpServer server = new HttpServer(
-                answering, encryption.isPresent() ? "https" : "http", Listening.at(settings.address(), answering));
+                answering,
+                pace,
+                encryption.isPresent() ? "https" : "http",
+                Listening.at(settings.address(), answering));
         server.listening.ended().thenRunAsync(server::beginAnew, AFTER_A_REST);
         return server;
     }
@@ -116,6 +121,11 @@ public final class HttpServer implements AutoCloseable {
                     + " would be open to other machines, and there is no token that they could show: set http.token"
                     + " (GPUSLICE_HTTP_TOKEN), or http.address to 127.0.0.1:" + address.getPort());
         }
+    }
+
+    /** What one other machine may ask from now on; 0: not bounded. */
+    public void requestsPerSecond(int requests) {
+        pace.perSecond(requests);
     }
 
     /** Where it answers; one of this machine's own addresses even where it answers at all of them. */

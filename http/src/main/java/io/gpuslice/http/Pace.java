@@ -28,7 +28,7 @@ final class Pace {
 
     private record Bucket(double requests, long at) {}
 
-    private final int perSecond;
+    private volatile int perSecond;
     private final LongSupplier nanoTime;
     private final Map<String, Bucket> buckets = new LinkedHashMap<>() {
         @Override
@@ -43,18 +43,24 @@ final class Pace {
         this.nanoTime = nanoTime;
     }
 
+    /** From now on; 0: as often as they like. */
+    void perSecond(int requests) {
+        perSecond = requests;
+    }
+
     /**
      * Takes a request from the visitor's bucket.
      *
      * @throws Problem if there is none
      */
     void check(Visitor visitor) throws Problem {
-        if (perSecond > 0 && !visitor.isLocal() && !takes(machine(visitor.address()))) {
-            throw Problem.tooOften(perSecond);
+        int most = perSecond;
+        if (most > 0 && !visitor.isLocal() && !takes(machine(visitor.address()), most)) {
+            throw Problem.tooOften(most);
         }
     }
 
-    private synchronized boolean takes(String machine) {
+    private synchronized boolean takes(String machine, int perSecond) {
         long now = nanoTime.getAsLong();
         double most = (double) perSecond * SAVED_SECONDS;
         // Removed first: it is among the youngest again.

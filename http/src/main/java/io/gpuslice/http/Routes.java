@@ -98,7 +98,7 @@ final class Routes {
                                     "the sessions could not be looked at: the daemon is busy or its disk is slow;"
                                             + " try again"));
                         });
-            case INFO, DEVICES, LIST, OPEN, INSPECT, UPDATE, REMOVE, ALLOCATIONS ->
+            case INFO, DEVICES, LIST, OPEN, INSPECT, UPDATE, REMOVE, ALLOCATIONS, EVENTS, SESSION_EVENTS ->
                 api.answer(caller, request).thenApply(Responses::json);
         };
     }

@@ -16,6 +16,7 @@ import io.gpuslice.actors.Totals;
 import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.OperatorToken;
+import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ProcessId;
 import io.gpuslice.domain.SessionId;
@@ -106,9 +107,10 @@ class ApiTest {
 
         assertThat(reply.at("/status").asInt()).isEqualTo(200);
         assertThat(reply.at("/body")).isEqualTo(json("""
-                {"version":"1.2.3","protocol":"1.0","pid":5,"uid":1000,"started_at":"2026-01-02T12:00:00Z",
-                 "socket":"/run/s","state_directory":"/state","http_url":"http://127.0.0.1:8747",
-                 "audit_file":null,"operator_token":true}"""));
+            {"version":"1.2.3","protocol":"1.0","pid":5,"uid":1000,"started_at":"2026-01-02T12:00:00Z",
+             "socket":"/run/s","state_directory":"/state","http_url":"http://127.0.0.1:8747",
+             "audit_file":null,"operator_token":true}\
+            """));
     }
 
     @Test
@@ -119,11 +121,12 @@ class ApiTest {
         list.replyTo().tell(new Sessions.ListReply.Listed(List.of(SESSION, SESSION), List.of(), TOTALS));
 
         assertThat(reply(asked).at("/body")).isEqualTo(json("""
-                {"devices":[
-                 {"index":3,"uuid":"GPU-00000000-0000-0000-0000-000000000001","name":"Test GPU",
-                  "total_bytes":17179869184,"sessions":2,"used_bytes":10,"charge_bytes":14},
-                 {"index":4,"uuid":"GPU-00000000-0000-0009-0000-000000000009","name":"Odd",
-                  "total_bytes":null,"sessions":2,"used_bytes":2,"charge_bytes":2}]}"""));
+            {"devices":[
+             {"index":3,"uuid":"GPU-00000000-0000-0000-0000-000000000001","name":"Test GPU",
+              "total_bytes":17179869184,"sessions":2,"used_bytes":10,"charge_bytes":14},
+             {"index":4,"uuid":"GPU-00000000-0000-0009-0000-000000000009","name":"Odd",
+              "total_bytes":null,"sessions":2,"used_bytes":2,"charge_bytes":2}]}\
+            """));
     }
 
     @Test
@@ -208,26 +211,27 @@ class ApiTest {
         inspect.replyTo().tell(new Sessions.InspectReply.Seen(SESSION));
 
         assertThat(reply(asked).at("/body")).isEqualTo(json("""
-                {"id":"0123456789abcdef","name":"train","state":"ACTIVE","uid":1000,
-                 "leader":{"pid":77,"command":"python train.py"},"created_at":"2026-01-02T12:00:00Z",
-                 "ttl_left_seconds":90,"strict":true,"keep":false,"limit":"8GB",
-                 "limit_bytes":9223372036854775807,"used_bytes":6,"charge_bytes":8,"credit_bytes":2,"reclaimed_bytes":3,
-                 "devices":[
-                  {"uuid":"GPU-00000000-0000-0000-0000-000000000001","index":3,
-                   "limit_bytes":8589934592,"used_bytes":5,"charge_bytes":7,"credit_bytes":2},
-                  {"uuid":"GPU-00000000-0000-0009-0000-000000000009","index":4,
-                   "limit_bytes":9223372036854775807,"used_bytes":1,"charge_bytes":1,"credit_bytes":0}],
-                 "processes":[{"pid":77,"uid":1000,"command":"python train.py","since":"2026-01-02T12:00:00Z",
-                  "used_bytes":6,"charge_bytes":8,"page":"ok","devices":[
-                   {"uuid":"GPU-00000000-0000-0000-0000-000000000001","index":3,
-                    "limit_bytes":8589934592,"used_bytes":5,"charge_bytes":7,"credit_bytes":2}]}],
-                 "counters":{"allocations":4,"frees":2,"denials":1},
-                 "refusals":[{"at":"2026-01-02T12:00:09Z","pid":77,
-                  "device":"GPU-00000000-0000-0000-0000-000000000001","error_code":"QUOTA_EXCEEDED",
-                  "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}],
-                 "remainders":[{"pid":66,"device":"GPU-00000000-0000-0000-0000-000000000001","bytes":2,"reason":"LINGERING"},
-                  {"pid":67,"device":"GPU-00000000-0000-0009-0000-000000000009","bytes":1,"reason":"IMPORTED"}],
-                 "unenforced":[{"pid":88,"command":"/opt/tool","why":"its program is static"}]}"""));
+            {"id":"0123456789abcdef","name":"train","state":"ACTIVE","uid":1000,
+             "leader":{"pid":77,"command":"python train.py"},"created_at":"2026-01-02T12:00:00Z",
+             "ttl_left_seconds":90,"strict":true,"keep":false,"limit":"8GB",
+             "limit_bytes":9223372036854775807,"used_bytes":6,"charge_bytes":8,"credit_bytes":2,"reclaimed_bytes":3,
+             "devices":[
+              {"uuid":"GPU-00000000-0000-0000-0000-000000000001","index":3,
+               "limit_bytes":8589934592,"used_bytes":5,"charge_bytes":7,"credit_bytes":2},
+              {"uuid":"GPU-00000000-0000-0009-0000-000000000009","index":4,
+               "limit_bytes":9223372036854775807,"used_bytes":1,"charge_bytes":1,"credit_bytes":0}],
+             "processes":[{"pid":77,"uid":1000,"command":"python train.py","since":"2026-01-02T12:00:00Z",
+              "used_bytes":6,"charge_bytes":8,"page":"ok","devices":[
+               {"uuid":"GPU-00000000-0000-0000-0000-000000000001","index":3,
+                "limit_bytes":8589934592,"used_bytes":5,"charge_bytes":7,"credit_bytes":2}]}],
+             "counters":{"allocations":4,"frees":2,"denials":1},
+             "refusals":[{"at":"2026-01-02T12:00:09Z","pid":77,
+              "device":"GPU-00000000-0000-0000-0000-000000000001","error_code":"QUOTA_EXCEEDED",
+              "asked_bytes":100,"used_bytes":5,"limit_bytes":8589934592}],
+             "remainders":[{"pid":66,"device":"GPU-00000000-0000-0000-0000-000000000001","bytes":2,"reason":"LINGERING"},
+              {"pid":67,"device":"GPU-00000000-0000-0009-0000-000000000009","bytes":1,"reason":"IMPORTED"}],
+             "unenforced":[{"pid":88,"command":"/opt/tool","why":"its program is static"}]}\
+            """));
     }
 
     @Test
@@ -375,14 +379,16 @@ class ApiTest {
                         true));
 
         assertThat(reply(asked).at("/body")).isEqualTo(json("""
-                {"session":"s","truncated":true,"allocations":[{"pid":77,
-                 "device":"GPU-00000000-0000-0000-0000-000000000001","address":"0x7f00","bytes":512,"kind":"managed"}]}"""));
+            {"session":"s","truncated":true,"allocations":[{"pid":77,
+             "device":"GPU-00000000-0000-0000-0000-000000000001","address":"0x7f00","bytes":512,"kind":"managed"}]}\
+            """));
     }
 
     @Test
     void aSessionIsOpenedWithoutALeader() {
         CompletableFuture<String> asked = ask("""
-                {"method":"POST","path":"/sessions","body":{"limit":"8GB","name":"n","ttl":"2h","strict":true}}""");
+            {"method":"POST","path":"/sessions","body":{"limit":"8GB","name":"n","ttl":"2h","strict":true}}\
+            """);
 
         Sessions.Open open = sessions.expectMessageClass(Sessions.Open.class);
         assertThat(open.leader()).isEmpty();
@@ -464,21 +470,31 @@ class ApiTest {
                 "'{\"method\":\"GET\",\"path\":\"/sessions/s/allocations/x\"}' | 404 | there is nothing at",
                 "'{\"method\":\"PUT\",\"path\":\"/sessions/s\"}' | 405 | PUT is not possible at /sessions/s",
                 "'{\"method\":\"GET\",\"path\":\"/info?a=b\"}' | 400 | the query's \"a\" is unknown",
-                "'{\"method\":\"GET\",\"path\":\"/info\",\"body\":{\"a\":1}}' | 400 | \"a\" is unknown here; nothing is taken",
-                "'{\"method\":\"DELETE\",\"path\":\"/sessions/s?force=yes\"}' | 400 | force must be true or false, not \"yes\"",
+                "'{\"method\":\"GET\",\"path\":\"/info\",\"body\":{\"a\":1}}' | 400 | \"a\" is unknown here; nothing"
+                        + " is taken",
+                "'{\"method\":\"DELETE\",\"path\":\"/sessions/s?force=yes\"}' | 400 | force must be true or false, not"
+                        + " \"yes\"",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{}}' | 400 | \"limit\" is missing",
-                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":8.5}}' | 400 | \"limit\" must be a size such as \"8GB\", or a whole number of bytes, not number",
-                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":true}}' | 400 | \"limit\" must be a size such as",
-                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{}}' | 400 | nothing is to be changed: give \"limit\", \"ttl\" or both",
-                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"limit\":null,\"ttl\":null}}' | 400 | nothing is to be changed",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":8.5}}' | 400 | \"limit\" must be a"
+                        + " size such as \"8GB\", or a whole number of bytes, not number",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":true}}' | 400 | \"limit\" must be a"
+                        + " size such as",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{}}' | 400 | nothing is to be changed: give"
+                        + " \"limit\", \"ttl\" or both",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"limit\":null,\"ttl\":null}}' | 400 |"
+                        + " nothing is to be changed",
                 "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"ttl\":\"soon\"}}' | 400 | or none",
-                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"ttl\":7200}}' | 400 | \"ttl\" must be a string, not number",
-                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"name\":\"n\"}}' | 400 | \"name\" is unknown here; there are limit, ttl",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"ttl\":7200}}' | 400 | \"ttl\" must be a"
+                        + " string, not number",
+                "'{\"method\":\"PATCH\",\"path\":\"/sessions/s\",\"body\":{\"name\":\"n\"}}' | 400 | \"name\" is"
+                        + " unknown here; there are limit, ttl",
                 "'{\"method\":\"GET\",\"path\":\"/sessions/\"}' | 404 | there is nothing at /sessions/",
                 "'{\"method\":\"GET\",\"path\":\"/metrics\"}' | 404 | over HTTP alone",
                 "'{\"method\":\"DELETE\",\"path\":\"/sessions/s?force=true&force=false\"}' | 400 | \"force\" twice",
-                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"keep\":\"yes\"}}' | 400 | \"keep\" must be true or false",
-                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"ttl\":\"soon\"}}' | 400 | ttl: duration \"soon\"",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"keep\":\"yes\"}}' | 400 |"
+                        + " \"keep\" must be true or false",
+                "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":{\"limit\":\"1G\",\"ttl\":\"soon\"}}' | 400 |"
+                        + " ttl: duration \"soon\"",
                 "'{\"method\":\"POST\",\"path\":\"/sessions\",\"body\":7}' | 400 | \"body\" must be an object"
             })
     void aRequestThatMakesNoSenseIsToldWhy(String request, int status, String because) {
@@ -551,6 +567,7 @@ class ApiTest {
                         Path.of("/run/s"),
                         Path.of("/state"),
                         () -> Optional.of(URI.create("http://127.0.0.1:8747")),
-                        Optional.empty()));
+                        Optional.empty()),
+                Happenings.of(new Recent()));
     }
 }

@@ -13,6 +13,7 @@ import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.OperatorToken;
 import io.gpuslice.actors.telemetry.Occurrence;
+import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.actors.telemetry.Telemetry;
 import io.gpuslice.actors.telemetry.Timing;
 import io.gpuslice.domain.DeviceId;
@@ -80,6 +81,7 @@ final class Bound implements AutoCloseable {
     final TestProbe<Sessions.Command> asked = kit.createTestProbe();
 
     final List<Occurrence> occurrences = new CopyOnWriteArrayList<>();
+    final Recent recent = new Recent();
     final HttpClient client = HttpClient.newHttpClient();
     final HttpServer server;
 
@@ -130,7 +132,8 @@ final class Bound implements AutoCloseable {
                         Path.of("/run/s"),
                         Path.of("/state"),
                         Optional::empty,
-                        Optional.of(Path.of("/state/audit.jsonl"))));
+                        Optional.of(Path.of("/state/audit.jsonl"))),
+                Happenings.of(recent));
     }
 
     Metrics metricsPort() {

@@ -81,7 +81,8 @@ class HttpServerTest {
     @Test
     void aSessionIsOpenedChangedAndRemoved() throws Exception {
         HttpResponse<String> opened = change("POST", "/sessions", """
-                {"limit":1073741824,"name":"n","ttl":"2h"}""");
+            {"limit":1073741824,"name":"n","ttl":"2h"}\
+            """);
         assertThat(opened.statusCode()).isEqualTo(201);
         assertThat(json(opened).at("/token").asText()).isEqualTo("session-token");
         Sessions.Open open = bound.asked.expectMessageClass(Sessions.Open.class);
@@ -91,7 +92,8 @@ class HttpServerTest {
         assertThat(open.caller().uid()).isEqualTo(PrivateDirectory.uid());
 
         HttpResponse<String> changed = change("PATCH", "/sessions/train", """
-                {"limit":"4GB","ttl":"none"}""");
+            {"limit":"4GB","ttl":"none"}\
+            """);
         assertThat(changed.statusCode()).isEqualTo(200);
         assertThat(json(changed).at("/name").asText()).isEqualTo("train");
         Sessions.Update update = bound.asked.expectMessageClass(Sessions.Update.class);
@@ -130,8 +132,10 @@ class HttpServerTest {
             value = {
                 "POST | /sessions | {\"limit\": | not one JSON value, or has a name twice: line 1, column 10",
                 "POST | /sessions | [] | no JSON object",
-                "POST | /sessions | {\"limit\":\"8GB\",\"colour\":1} | \"colour\" is unknown here; there are limit, name",
-                "POST | /sessions | {\"limit\":true} | \"limit\" must be a size such as \"8GB\", or a whole number of bytes, not boolean",
+                "POST | /sessions | {\"limit\":\"8GB\",\"colour\":1} | \"colour\" is unknown here; there are limit,"
+                        + " name",
+                "POST | /sessions | {\"limit\":true} | \"limit\" must be a size such as \"8GB\", or a whole number of"
+                        + " bytes, not boolean",
                 "POST | /sessions | {\"limit\":\"8GB\",\"limit\":\"9GB\"} | has a name twice: line 1, column",
                 "PATCH | /sessions/s | {} | give \"limit\", \"ttl\" or both",
                 "PATCH | /sessions/s | {\"ttl\":60} | \"ttl\" must be a string",
@@ -250,6 +254,7 @@ class HttpServerTest {
         assertThat(answer.status()).isEqualTo(status);
         if (status == 406) {
             assertProblem(answer, 406, "BAD_REQUEST");
+            assertThat(answer.json().at("/detail").asText()).contains(" answers with ", " alone: accept it");
         }
     }
 
@@ -281,6 +286,7 @@ class HttpServerTest {
 
         assertThat(answer.statusCode()).isEqualTo(503);
         assertThat(json(answer).at("/error_code").asText()).isEqualTo("INTERNAL");
+        assertThat(json(answer).at("/detail").asText()).startsWith("the sessions could not be looked at: ");
         assertThat(answer.body()).doesNotContain("secret");
     }
 

@@ -72,6 +72,14 @@ class PaceTest {
     }
 
     @Test
+    void theRateMayBecomeAnother() {
+        pace.perSecond(0);
+        assertThat(of(pace, 1000, "192.0.2.7")).isEqualTo(1000);
+        pace.perSecond(10);
+        assertThat(of(pace, 100, "192.0.2.7")).isEqualTo(40);
+    }
+
+    @Test
     void zeroIsNoBound() {
         assertThat(of(new Pace(0, () -> now), 1000, "192.0.2.7")).isEqualTo(1000);
     }

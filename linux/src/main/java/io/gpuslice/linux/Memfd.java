@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -78,20 +79,19 @@ public final class Memfd implements AutoCloseable {
      */
     public static Optional<Memfd> reopen(int pid, FileIdentity identity) throws IOException {
         for (int number : Procfs.fds(pid)) {
-            Optional<Memfd> found = reopen("/proc/" + pid + "/fd/" + number, identity);
+            Optional<Memfd> found = opened(
+                    pid,
+                    number,
+                    stat -> stat.dev() == identity.dev()
+                            && stat.ino() == identity.ino()
+                            && stat.size() == identity.size(),
+                    memfd -> memfd.identity().equals(identity),
+                    false);
             if (found.isPresent()) {
                 return found;
             }
         }
         return Optional.empty();
-    }
-
-    private static Optional<Memfd> reopen(String link, FileIdentity identity) throws LinuxException {
-        return opened(
-                link,
-                stat -> stat.dev() == identity.dev() && stat.ino() == identity.ino() && stat.size() == identity.size(),
-                memfd -> memfd.identity().equals(identity),
-                false);
     }
 
     /**
@@ -102,7 +102,7 @@ public final class Memfd implements AutoCloseable {
      * @throws IOException when the process may not be looked at
      */
     public static Optional<Memfd> openToRead(int pid, int number) throws IOException {
-        return opened("/proc/" + pid + "/fd/" + number, _ -> true, Memfd::cannotShrink, true);
+        return opened(pid, number, _ -> true, Memfd::cannotShrink, true);
     }
 
     private boolean cannotShrink() throws LinuxException {
@@ -123,17 +123,26 @@ public final class Memfd implements AutoCloseable {
         boolean test(Memfd memfd) throws LinuxException;
     }
 
-    private static Optional<Memfd> opened(String link, Predicate<Fd.Stat> before, Match after, boolean readOnly)
-            throws LinuxException {
-        int looking;
+    /** Holds what a descriptor of the process stands for without opening it; empty when it is closed. */
+    private static OptionalInt look(int pid, int number) throws LinuxException {
         try {
-            looking = Fd.open(link, Fd.O_PATH | Fd.O_CLOEXEC);
+            return OptionalInt.of(Fd.open("/proc/" + pid + "/fd/" + number, Fd.O_PATH | Fd.O_CLOEXEC));
         } catch (LinuxException e) {
-            if (e.errno() == Errno.ENOENT || e.errno() == Errno.ESRCH) {
-                return Optional.empty();
-            }
-            throw e;
+            return switch (e.errno()) {
+                case Errno.ENOENT, Errno.ESRCH -> OptionalInt.empty();
+                case Errno.EACCES -> ForeignProcess.borrow(pid, number);
+                default -> throw e;
+            };
         }
+    }
+
+    private static Optional<Memfd> opened(int pid, int number, Predicate<Fd.Stat> before, Match after, boolean readOnly)
+            throws LinuxException {
+        OptionalInt held = look(pid, number);
+        if (held.isEmpty()) {
+            return Optional.empty();
+        }
+        int looking = held.getAsInt();
         try {
             // From here the file is held: what the other process does to its descriptor changes nothing.
             Fd.Stat stat = Fd.stat(looking);

@@ -11,7 +11,8 @@ public final class Pidfd implements AutoCloseable {
     // The same on all architectures.
     private static final long SYS_PIDFD_SEND_SIGNAL = 424;
     private static final long SYS_PIDFD_OPEN = 434;
-    private static final int SO_PEERPIDFD = 77;
+    private static final long SYS_PIDFD_GETFD = 438;
+    static final int SO_PEERPIDFD = 77;
     private static final short POLLIN = 1;
     private static final short POLLHUP = 0x10;
 
@@ -91,6 +92,11 @@ public final class Pidfd implements AutoCloseable {
      */
     public void signal(int number) throws LinuxException {
         SYSCALL.call("pidfd_send_signal " + number + " to " + pid, SYS_PIDFD_SEND_SIGNAL, fd, number, 0, 0);
+    }
+
+    /** A descriptor of ours for what its descriptor {@code number} stands for, to be closed. */
+    int borrow(int number) throws LinuxException {
+        return (int) SYSCALL.call("descriptor " + number + " of " + pid, SYS_PIDFD_GETFD, fd, number, 0);
     }
 
     /** What poll(2) reports at once. */

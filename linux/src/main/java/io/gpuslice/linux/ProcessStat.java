@@ -18,21 +18,34 @@ public record ProcessStat(String command, char state, int parent, int threads, l
         return state == 'X' || (state == 'Z' && threads <= 1);
     }
 
+    /** Where in its memory the environment lies; {@code from} is 0 for whom it may not be shown. */
+    record Environment(long from, long to) {
+        static Environment parse(byte[] stat) {
+            String[] fields = fields(new String(stat, StandardCharsets.UTF_8));
+            return new Environment(
+                    Long.parseUnsignedLong(field(fields, 50)), Long.parseUnsignedLong(field(fields, 51)));
+        }
+    }
+
     static ProcessStat parse(byte[] stat) {
         String line = new String(stat, StandardCharsets.UTF_8);
-        // The command may contain blanks and parentheses: fields are counted from the last ')'.
+        String[] fields = fields(line);
+        return new ProcessStat(
+                line.substring(line.indexOf('(') + 1, line.lastIndexOf(')')),
+                field(fields, 3).charAt(0),
+                Integer.parseInt(field(fields, 4)),
+                Integer.parseInt(field(fields, 20)),
+                Long.parseLong(field(fields, 22)));
+    }
+
+    /** Those behind the command, which may contain blanks and parentheses: they are counted from the last ')'. */
+    private static String[] fields(String line) {
         int open = line.indexOf('(');
         int close = line.lastIndexOf(')');
         if (open < 0 || close < open) {
             throw new IllegalArgumentException("not a line of /proc/<pid>/stat: " + line);
         }
-        String[] fields = line.substring(close + 1).strip().split(" ");
-        return new ProcessStat(
-                line.substring(open + 1, close),
-                field(fields, 3).charAt(0),
-                Integer.parseInt(field(fields, 4)),
-                Integer.parseInt(field(fields, 20)),
-                Long.parseLong(field(fields, 22)));
+        return line.substring(close + 1).strip().split(" ");
     }
 
     /** Field by its number in proc(5); the first behind the command is 3. */

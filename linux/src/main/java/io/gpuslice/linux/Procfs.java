@@ -3,6 +3,7 @@ package io.gpuslice.linux;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -47,7 +49,34 @@ public final class Procfs {
 
     /** Numbers of the descriptors that the process has open. */
     public static List<Integer> fds(int pid) throws IOException {
-        return numbersIn(PROC.resolve(pid + "/fd"));
+        try {
+            return numbersIn(PROC.resolve(pid + "/fd"));
+        } catch (AccessDeniedException e) {
+            // The same numbers, for whoever may trace the process (since Linux 5.14).
+            return numbersIn(PROC.resolve(pid + "/fdinfo"));
+        }
+    }
+
+    /**
+     * What a descriptor of the process stands for: a name such as {@code /dev/null} or {@code /memfd:name (deleted)},
+     * which the process can choose. Empty when it is closed.
+     */
+    public static Optional<Path> descriptor(int pid, int number) throws IOException {
+        try {
+            return Optional.of(Files.readSymbolicLink(PROC.resolve(pid + "/fd/" + number)));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        } catch (AccessDeniedException e) {
+            OptionalInt borrowed = ForeignProcess.borrow(pid, number);
+            if (borrowed.isEmpty()) {
+                return Optional.empty();
+            }
+            try {
+                return Optional.of(Files.readSymbolicLink(PROC.resolve("self/fd/" + borrowed.getAsInt())));
+            } finally {
+                Fd.close(borrowed.getAsInt());
+            }
+        }
     }
 
     /** How many descriptors this process may have open; {@link Long#MAX_VALUE} where there is no limit. */
@@ -61,19 +90,11 @@ public final class Procfs {
         }
     }
 
-    /**
-     * What the process's descriptors stand for, by their numbers: names such as {@code /dev/null} or {@code /memfd:name
-     * (deleted)}, which the process can choose.
-     */
+    /** What the process's descriptors stand for, by their numbers; see {@link #descriptor}. */
     public static SortedMap<Integer, String> descriptors(int pid) throws IOException {
         SortedMap<Integer, String> names = new TreeMap<>();
         for (int number : fds(pid)) {
-            try {
-                Path link = PROC.resolve(pid + "/fd/" + number);
-                names.put(number, Files.readSymbolicLink(link).toString());
-            } catch (NoSuchFileException e) {
-                // Closed since it was listed.
-            }
+            descriptor(pid, number).ifPresent(name -> names.put(number, name.toString()));
         }
         return names;
     }
@@ -99,7 +120,15 @@ public final class Procfs {
 
     /** The environment that the process was started with: entries such as {@code KEY=VALUE}, byte for byte. */
     public static List<byte[]> environ(int pid) throws IOException {
-        return split(read(pid, "environ"));
+        try {
+            return split(read(pid, "environ"));
+        } catch (LinuxException e) {
+            byte[] stat = e.errno() == Errno.EACCES ? read(pid, "stat") : new byte[0];
+            if (stat.length == 0) {
+                throw e;
+            }
+            return split(ForeignProcess.environ(pid, stat));
+        }
     }
 
     /** Whether the process was started with exactly that entry, such as {@code KEY=VALUE}, in its environment. */

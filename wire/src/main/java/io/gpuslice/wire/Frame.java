@@ -204,7 +204,8 @@ public sealed interface Frame {
     }
 
     /**
-     * shim → daemon, never answered: a process has, or has no longer, to do with memory that processes share.
+     * shim → daemon: a process has, or has no longer, to do with memory that processes share. One with a number is
+     * answered by {@link Heard}, one with the number 0 never.
      *
      * @param bytes of the block; 0 where that is not known, or does not matter any more
      * @param key names the memory: {@link Abi#KEY_SIZE} bytes as lower-case hex digits; all 0: it has no name
@@ -248,6 +249,14 @@ public sealed interface Frame {
         @Override
         public FrameType type() {
             return FrameType.SHARE;
+        }
+    }
+
+    /** daemon → shim: a SHARE, and all before it, are in the journal, and what they released has been taken over. */
+    record Heard() implements Frame {
+        @Override
+        public FrameType type() {
+            return FrameType.HEARD;
         }
     }
 

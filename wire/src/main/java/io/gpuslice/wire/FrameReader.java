@@ -92,6 +92,7 @@ final class FrameReader {
                         in.getInt(at + Abi.Share.DEVICE),
                         in.getLong(at + Abi.Share.BYTES),
                         hex(in, at + Abi.Share.KEY, Abi.KEY_SIZE));
+            case HEARD -> new Frame.Heard();
             case QUERY -> new Frame.Query();
             case STATUS -> status(in);
             case CALL -> new Frame.Call(json(header, in));

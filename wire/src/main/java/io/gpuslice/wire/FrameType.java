@@ -22,7 +22,8 @@ public enum FrameType {
     WATCH(15, FrameType.JSON),
     EVENT(16, FrameType.JSON),
     ERROR(17, Abi.ErrorFrame.SIZEOF),
-    SHARE(18, Abi.Share.SIZEOF);
+    SHARE(18, Abi.Share.SIZEOF),
+    HEARD(19, 0);
 
     private static final int JSON = -1;
     private static final FrameType[] BY_NUMBER = values();

@@ -86,7 +86,7 @@ final class FrameWriter {
                 out.putLong(at + Abi.Share.BYTES, share.bytes());
                 out.put(at + Abi.Share.KEY, HexFormat.of().parseHex(share.key()));
             }
-            case Frame.Query _ -> {}
+            case Frame.Query _, Frame.Heard _ -> {}
             case Frame.Status status -> status(out, status);
             case Frame.Json _ -> out.put(at, json);
             case Frame.ErrorFrame error -> {

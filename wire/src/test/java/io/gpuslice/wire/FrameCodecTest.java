@@ -131,7 +131,7 @@ class FrameCodecTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 19, 0xffff})
+    @ValueSource(ints = {0, 20, 0xffff})
     void anUnknownTypeIsRefusedWithItsSeq(int type) {
         byte[] bytes = charge();
         bytes[Abi.Frame.TYPE] = (byte) type;

@@ -74,6 +74,7 @@ class GoldenVectorsTest {
                         0,
                         new Frame.Share(
                                 Frame.Share.What.CLOSED, 0, 0, "0f000000000000009210000000000000" + "00".repeat(48))),
+                new Vector("heard", 8, new Frame.Heard()),
                 new Vector("query", 7, new Frame.Query()),
                 new Vector(
                         "status",

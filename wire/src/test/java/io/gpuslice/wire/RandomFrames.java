@@ -46,6 +46,7 @@ final class RandomFrames {
             case DENIED -> new Frame.Denied(code(), device(), count(), count(), count());
             case FREED -> new Frame.Freed(bytes(), random.nextLong(), device());
             case SHARE -> new Frame.Share(oneOf(Frame.Share.What.values()), device(), count(), hex(Abi.KEY_SIZE));
+            case HEARD -> new Frame.Heard();
             case QUERY -> new Frame.Query();
             case STATUS ->
                 new Frame.Status(

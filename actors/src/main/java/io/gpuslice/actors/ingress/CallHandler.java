@@ -2,9 +2,10 @@
 package io.gpuslice.actors.ingress;
 
 import io.gpuslice.actors.Caller;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
-/** Port: who answers CALL frames. The same handlers answer every other surface that speaks JSON. */
+/** Port: who answers CALL and WATCH frames. The same handlers answer every other surface that speaks JSON. */
 @FunctionalInterface
 public interface CallHandler {
     /**
@@ -15,4 +16,13 @@ public interface CallHandler {
      * @return the reply's JSON, errors included; completed exceptionally only by a defect
      */
     CompletionStage<String> answer(Caller caller, String json);
+
+    /**
+     * Answers a WATCH. Otherwise as {@link #answer}.
+     *
+     * @return what is streamed begins when the caller says so
+     */
+    default CompletionStage<Watching> watch(Caller caller, String json) {
+        return answer(caller, json).thenApply(reply -> new Watching(reply, Optional.empty()));
+    }
 }

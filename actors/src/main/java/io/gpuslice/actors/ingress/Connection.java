@@ -15,6 +15,7 @@ import io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -36,6 +37,8 @@ final class Connection {
 
     private static final Duration HELLO_PATIENCE = Duration.ofMillis(1300);
     private static final Duration TICK = Duration.ofMillis(100);
+    /** For a watcher to read why it is dropped. */
+    private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
     sealed interface Command {}
 
@@ -50,6 +53,17 @@ final class Connection {
 
     /** The answer to a CALL; empty where it failed. */
     record Called(int seq, String json) implements Command {}
+
+    /** The answer to a WATCH. */
+    record Watches(int seq, Watching watching) implements Command {}
+
+    /** @param sent called when they are out */
+    record Happened(int seq, List<String> events, Runnable sent) implements Command {}
+
+    /** Whoever watches is not to go on. */
+    record Dropped(int seq, ErrorCode code, String why) implements Command {}
+
+    private record GiveUp() implements Command {}
 
     private record Found(Greeting greeting, ActorRef<Session.Command> session) implements Command {}
 
@@ -140,6 +154,10 @@ final class Connection {
             case ShareHeard() -> member().shareHeard();
             case SessionEnded() -> member().sessionEnded();
             case Called(var seq, var json) -> errands.called(seq, json);
+            case Watches(var seq, var watching) -> errands.watches(seq, watching);
+            case Happened(var seq, var events, var sent) -> Frames.sendAll(channel, events, seq, sent);
+            case Dropped(var seq, var code, var why) -> drop(seq, code, why);
+            case GiveUp() -> Frames.close(channel);
             case Tick() -> tick();
             case Closed() -> {
                 return closed();
@@ -169,14 +187,14 @@ final class Connection {
             case Frame.Join join -> errands.join(join, seq);
             case Frame.Hello hello -> hello(hello, seq);
             case Frame.Call call -> errands.call(call, seq);
-            case Frame.Watch _ ->
-                Frames.refuse(channel, seq, ErrorCode.BAD_REQUEST, "this daemon streams no events; ask with CALL");
+            case Frame.Watch watch -> errands.watch(watch, seq);
             case Frame.Opened _,
                     Frame.Joined _,
                     Frame.Welcome _,
                     Frame.Granted _,
                     Frame.Denied _,
                     Frame.Status _,
+                    Frame.Heard _,
                     Frame.Reply _,
                     Frame.Event _,
                     Frame.ErrorFrame _ ->
@@ -308,6 +326,12 @@ final class Connection {
         }
     }
 
+    /** It may not read even that. */
+    private void drop(int seq, ErrorCode code, String why) {
+        Frames.sendLast(channel, Frame.ErrorFrame.of(code, why), seq);
+        timers.startSingleTimer(new GiveUp(), LAST_WORDS);
+    }
+
     private Behavior<Command> closed() {
         closed = true;
         // A session that is just welcoming it must hear of this end, but not before.
@@ -315,6 +339,7 @@ final class Connection {
     }
 
     private Behavior<Command> end() {
+        errands.end();
         if (membership != null) {
             membership.disconnected();
         }

@@ -11,12 +11,13 @@ import io.gpuslice.wire.Text;
 import io.netty.channel.epoll.EpollDomainSocketChannel;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.japi.function.Function;
 
-/** What a client asks for on behalf of people, before or without being a guest: OPEN, JOIN and CALL. */
+/** What a client asks for on behalf of people, before or without being a guest: OPEN, JOIN, CALL and WATCH. */
 final class Errands {
 
     private static final Duration PATIENCE = Duration.ofMillis(1800);
@@ -27,6 +28,8 @@ final class Errands {
     private final Caller caller;
     private final Ingress.Collaborators with;
     private int calls;
+    private boolean watching;
+    private Optional<Watching.Stream> stream = Optional.empty();
 
     /** @param context of the connection, which hears the answers */
     Errands(
@@ -141,6 +144,46 @@ final class Errands {
                     ErrorCode.INTERNAL,
                     "the answer does not fit a frame: ask for less. " + tooLong.getMessage());
         }
+    }
+
+    void watch(Frame.Watch watch, int seq) {
+        if (watching) {
+            Frames.refuse(channel, seq, ErrorCode.BAD_REQUEST, "a connection watches once; connect anew");
+            return;
+        }
+        watching = true;
+        context.pipeToSelf(with.calls().watch(caller, watch.json()), (answer, failure) -> {
+            if (failure == null) {
+                return new Connection.Watches(seq, answer);
+            }
+            context.getLog().error("A watch failed.", failure);
+            return new Connection.Answered(
+                    seq, Frame.ErrorFrame.of(ErrorCode.INTERNAL, "the watch failed; the daemon's log says why"));
+        });
+    }
+
+    void watches(int seq, Watching answer) {
+        Frames.send(channel, new Frame.Reply(answer.reply()), seq);
+        // One that was refused may ask again, for something else.
+        watching = answer.stream().isPresent();
+        stream = answer.stream();
+        ActorRef<Connection.Command> self = context.getSelf();
+        stream.ifPresent(begun -> begun.begin(new Watching.Watcher() {
+            @Override
+            public void send(List<String> events, Runnable sent) {
+                self.tell(new Connection.Happened(seq, events, sent));
+            }
+
+            @Override
+            public void drop(ErrorCode code, String why) {
+                self.tell(new Connection.Dropped(seq, code, why));
+            }
+        }));
+    }
+
+    /** The connection is gone. */
+    void end() {
+        stream.ifPresent(Watching.Stream::end);
     }
 
     private Caller caller(boolean operator) {

@@ -9,6 +9,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.unix.FileDescriptor;
+import java.util.List;
 
 /** What goes out to a client. If it cannot, the channel says so to its handler, which closes it. */
 @SuppressWarnings("FutureReturnValueIgnored")
@@ -21,6 +22,23 @@ final class Frames {
 
     static void send(Channel channel, Frame frame, int seq) {
         channel.writeAndFlush(bytes(frame, seq), channel.voidPromise());
+    }
+
+    /**
+     * Sends events.
+     *
+     * @param events at least one
+     * @param sent called when they are out; never, if they cannot be sent
+     */
+    static void sendAll(Channel channel, List<String> events, int seq, Runnable sent) {
+        for (String event : events.subList(0, events.size() - 1)) {
+            channel.write(bytes(new Frame.Event(event), seq), channel.voidPromise());
+        }
+        channel.writeAndFlush(bytes(new Frame.Event(events.getLast()), seq)).addListener(out -> {
+            if (out.isSuccess()) {
+                sent.run();
+            }
+        });
     }
 
     /** Sends a frame and, when it is out, closes the channel. */

@@ -43,6 +43,10 @@ final class Membership {
     private final ActorRef<Session.ShareHeard> shareHeard;
     private final Map<Integer, Waiting> waiting = new LinkedHashMap<>();
     private final List<Frame.Share> shares = new ArrayList<>();
+    /** The numbers of those of them that are to be answered. */
+    private final List<Integer> asking = new ArrayList<>();
+    /** The numbers of those that the session is just hearing. */
+    private List<Integer> asked = List.of();
     /** Whether the session has not yet heard the last ones. */
     private boolean sharing;
 
@@ -108,6 +112,9 @@ final class Membership {
             return;
         }
         shares.add(share);
+        if (seq != 0) {
+            asking.add(seq);
+        }
         if (!sharing) {
             tellShares();
         } else if (shares.size() >= MOST_SHARES) {
@@ -117,6 +124,7 @@ final class Membership {
 
     void shareHeard() {
         sharing = false;
+        asked.forEach(seq -> Frames.send(channel, new Frame.Heard(), seq));
         if (!shares.isEmpty()) {
             tellShares();
         }
@@ -127,6 +135,8 @@ final class Membership {
         sharing = true;
         session.tell(new Session.Share(who.peer().process(), who.image(), shares, shareHeard));
         shares.clear();
+        asked = List.copyOf(asking);
+        asking.clear();
     }
 
     private boolean admit(Frame request, int seq) {

@@ -29,6 +29,11 @@ final class Client implements AutoCloseable {
         return seq;
     }
 
+    /** Without a number: nobody answers it. */
+    void tell(Frame frame) throws IOException {
+        send(FrameCodec.encode(frame, 0));
+    }
+
     void send(byte... bytes) throws IOException {
         ByteBuffer out = ByteBuffer.wrap(bytes);
         while (out.hasRemaining()) {

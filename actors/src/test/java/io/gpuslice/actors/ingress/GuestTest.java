@@ -13,8 +13,10 @@ import io.gpuslice.domain.DeviceId;
 import io.gpuslice.domain.ImageId;
 import io.gpuslice.domain.SessionState;
 import io.gpuslice.wire.Abi;
+import io.gpuslice.wire.Decoded;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -46,29 +48,29 @@ class GuestTest extends IngressFixture {
 
     /** WELCOME has 288 bytes; its page_size stands at 24. */
     private static final String PYTHON_GUEST = """
-            import mmap, os, socket, struct, sys
-            s = socket.socket(socket.AF_UNIX)
-            s.connect(sys.argv[1])
-            s.sendall(bytes.fromhex(sys.argv[2]))
-            welcome = b""
-            while len(welcome) < 288:
-                welcome += s.recv(288 - len(welcome))
-            size = struct.unpack_from("<Q", welcome, 24)[0]
-            byte, fds, _, _ = socket.recv_fds(s, 1, 4)
-            assert len(byte) == 1 and len(fds) == 1, (byte, fds)
-            assert os.fstat(fds[0]).st_size == size
-            page = mmap.mmap(fds[0], size)
-            print("page", size, "magic", page[:8].decode(), "inode", os.fstat(fds[0]).st_ino)
-            """;
+        import mmap, os, socket, struct, sys
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(sys.argv[1])
+        s.sendall(bytes.fromhex(sys.argv[2]))
+        welcome = b""
+        while len(welcome) < 288:
+            welcome += s.recv(288 - len(welcome))
+        size = struct.unpack_from("<Q", welcome, 24)[0]
+        byte, fds, _, _ = socket.recv_fds(s, 1, 4)
+        assert len(byte) == 1 and len(fds) == 1, (byte, fds)
+        assert os.fstat(fds[0]).st_size == size
+        page = mmap.mmap(fds[0], size)
+        print("page", size, "magic", page[:8].decode(), "inode", os.fstat(fds[0]).st_ino)
+        """;
 
     @Test
     void whatAGuestSharesIsToldInOrderAndNotFasterThanItIsHeard() throws IOException {
         listen();
         try (Client client = member()) {
-            client.send(share(1));
+            client.tell(share(1));
             Session.Share first = session.expectMessageClass(Session.Share.class);
-            client.send(share(2));
-            client.send(share(3));
+            client.tell(share(2));
+            client.tell(share(3));
             client.send(new Frame.Query());
             session.expectMessageClass(Session.Query.class);
             first.replyTo().tell(new Session.ShareHeard());
@@ -77,12 +79,38 @@ class GuestTest extends IngressFixture {
             assertThat(first.image()).isEqualTo(new ImageId(IMAGE));
             assertThat(first.frames()).containsExactly(share(1));
             assertThat(session.expectMessageClass(Session.Share.class).frames()).containsExactly(share(2), share(3));
-            client.send(share(4));
+            client.tell(share(4));
         }
         assertThat(session.expectMessageClass(Session.Share.class).frames())
                 .as("what was said last is told before the end")
                 .containsExactly(share(4));
         session.expectMessage(new Session.Disconnected(self(), new ImageId(IMAGE)));
+    }
+
+    @Test
+    void aGuestThatAsksIsToldWhenTheSessionHasHeardItAndAllBefore() throws IOException {
+        listen();
+        try (Client client = member()) {
+            int asked = client.send(share(1));
+            Session.Share first = session.expectMessageClass(Session.Share.class);
+            client.tell(share(2));
+            int askedLater = client.send(share(3));
+            client.send(new Frame.Query());
+            Session.Query query = session.expectMessageClass(Session.Query.class);
+            query.replyTo().tell(new Session.QueryReply.Failed(query.seq(), ErrorCode.INTERNAL, "no answer"));
+            assertError(client, ErrorCode.INTERNAL, "no answer");
+
+            first.replyTo().tell(new Session.ShareHeard());
+            assertHeard(client, asked);
+            session.expectMessageClass(Session.Share.class).replyTo().tell(new Session.ShareHeard());
+            assertHeard(client, askedLater);
+        }
+    }
+
+    private static void assertHeard(Client client, int seq) throws IOException {
+        Decoded answer = client.receive();
+        assertThat(answer.frame()).isEqualTo(new Frame.Heard());
+        assertThat(answer.seq()).isEqualTo(seq);
     }
 
     @Test
@@ -94,7 +122,7 @@ class GuestTest extends IngressFixture {
             CompletableFuture<Void> sender = CompletableFuture.runAsync(() -> {
                 try {
                     while (sent.get() < flood) {
-                        client.send(share(sent.get()));
+                        client.tell(share(sent.get()));
                         sent.incrementAndGet();
                     }
                 } catch (IOException e) {
@@ -309,6 +337,23 @@ class GuestTest extends IngressFixture {
             }
             int tooMany = client.send(new Frame.Charge(4096, 0));
             assertReply(client, tooMany, new Frame.Denied(ErrorCode.OVERLOADED, 0, 4096, 0, 0));
+            assertThat(said())
+                    .containsExactly(
+                            "deny denied session s1 device 4096 OVERLOADED: 64 requests of this connection wait"
+                                    + " already: read their replies first");
+        }
+    }
+
+    @Test
+    void aNumberThatIsStillWaitingAnswersNobodyElse() throws IOException {
+        listen();
+        try (Client client = member()) {
+            int seq = client.send(new Frame.Charge(4096, 0));
+            client.send(FrameCodec.encode(new Frame.Query(), seq));
+            assertError(
+                    client,
+                    ErrorCode.BAD_REQUEST,
+                    "request " + seq + " is still waiting: every request needs a number of its own");
         }
     }
 

@@ -97,13 +97,23 @@ abstract class IngressFixture {
                 test.loop(),
                 Processes.ofThisMachine(),
                 sessions.ref(),
-                this::answer,
+                whateverCallsIsThen(),
                 telemetry,
                 listening.ref());
     }
 
-    CompletionStage<String> answer(Caller caller, String json) {
-        return calls.answer(caller, json);
+    private CallHandler whateverCallsIsThen() {
+        return new CallHandler() {
+            @Override
+            public CompletionStage<String> answer(Caller caller, String json) {
+                return calls.answer(caller, json);
+            }
+
+            @Override
+            public CompletionStage<Watching> watch(Caller caller, String json) {
+                return calls.watch(caller, json);
+            }
+        };
     }
 
     IngressSettings settings(Optional<String> token, int connections, int perUid) {

@@ -124,7 +124,21 @@ class OpeningTest extends IngressFixture {
         listen();
         try (Client client = new Client(socket)) {
             client.send(new Frame.Call("bad"));
-            assertError(client, ErrorCode.INTERNAL, "the daemon's log");
+            assertError(client, ErrorCode.INTERNAL, "the call failed; the daemon's log says why");
+            client.send(new Frame.Call("good"));
+            assertThat(client.reply(Frame.Reply.class).json()).isEqualTo("good");
+        }
+    }
+
+    @Test
+    void aWatchThatFailsHurtsNobodyElse() throws IOException {
+        calls = (_, json) -> json.equals("bad")
+                ? CompletableFuture.failedFuture(new IllegalStateException("a defect"))
+                : CompletableFuture.completedFuture(json);
+        listen();
+        try (Client client = new Client(socket)) {
+            client.send(new Frame.Watch("bad"));
+            assertError(client, ErrorCode.INTERNAL, "the watch failed; the daemon's log says why");
             client.send(new Frame.Call("good"));
             assertThat(client.reply(Frame.Reply.class).json()).isEqualTo("good");
         }
@@ -143,7 +157,8 @@ class OpeningTest extends IngressFixture {
             for (int i = 0; i < 9; i++) {
                 client.send(new Frame.Call("{}"));
             }
-            assertError(client, ErrorCode.OVERLOADED, "8 calls");
+            assertError(
+                    client, ErrorCode.OVERLOADED, "8 calls of this connection wait already: read their replies first");
             assertThat(waiting).hasSize(8);
         }
     }

@@ -41,7 +41,7 @@ public final class AuditLog implements Telemetry, AutoCloseable {
     private static final Duration LONGEST_STOP = Duration.ofSeconds(2);
 
     private final Path path;
-    private final long maxSize;
+    private volatile long maxSize;
     private final Thread writer;
 
     private final Queue<Occurrence> queue = new ConcurrentLinkedQueue<>();
@@ -113,6 +113,11 @@ public final class AuditLog implements Telemetry, AutoCloseable {
     public void reopen() {
         reopen = true;
         LockSupport.unpark(writer);
+    }
+
+    /** Bytes from which on the file is renamed and begun anew, from now on; 0: never. */
+    public void maxSize(long bytes) {
+        maxSize = bytes;
     }
 
     /** Somebody has told the daemon to stop: {@link #close} says that it has. */

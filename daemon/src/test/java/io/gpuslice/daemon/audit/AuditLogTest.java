@@ -280,6 +280,20 @@ class AuditLogTest {
         }
     }
 
+    @Test
+    void itsGreatestSizeMayBecomeAnother() throws Exception {
+        Path before = directory.resolve("audit.jsonl.1");
+        try (AuditLog log = AuditLog.open(file, 0, "")) {
+            log.happened(number(1));
+            soon().untilAsserted(() -> assertThat(lastNumber()).isEqualTo(1));
+            log.maxSize(1);
+            log.happened(number(2));
+
+            soon().untilAsserted(() -> assertThat(before).exists());
+            assertThat(numbers(before)).contains(1L);
+        }
+    }
+
     /** Of both files: the newest is in the one that is being written, unless that one is quite new. */
     private long lastNumber() throws IOException {
         List<Long> there = Files.exists(file) ? numbers(file) : List.of();
