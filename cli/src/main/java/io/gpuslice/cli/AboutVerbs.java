@@ -53,8 +53,8 @@ final class AboutVerbs {
     }
 
     int devices(OutputOptions output) throws Failure {
-        try (Connection connection = daemons.require()) {
-            Json answer = new Calls(connection, context.operatorToken()).get("/devices");
+        try (Calls calls = daemons.calls()) {
+            Json answer = calls.get("/devices");
             List<Json> devices = answer.objects("devices");
             if (answer.has("problem")) {
                 context.say("the GPUs cannot be told: " + answer.text("problem", "")

@@ -1,28 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.cli;
 
-import io.gpuslice.wire.Frame;
-import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
-/** The daemon's requests and answers in JSON: the same that HTTP has, over the socket. */
-final class Calls {
-    private static final Json NOTHING = new Json(Map.of());
+/** The daemon's requests and answers in JSON: the same over its socket and over HTTP. */
+public final class Calls implements AutoCloseable {
+    static final Json NOTHING = new Json(Map.of());
 
-    private final Connection connection;
-    private final String operatorToken;
+    private static final int UNKNOWN = 404;
+    private static final int CLOSED = 410;
+
+    private final Answering daemon;
+
+    Calls(Answering daemon) {
+        this.daemon = daemon;
+    }
 
     Calls(Connection connection, String operatorToken) {
-        this.connection = connection;
-        this.operatorToken = operatorToken;
+        this(new SocketAnswering(connection, operatorToken));
     }
 
     /**
@@ -30,20 +32,28 @@ final class Calls {
      *
      * @throws Failure with the daemon's own words, if it refuses
      */
-    Json get(String path) throws Failure {
+    public Json get(String path) throws Failure {
         return call("GET", path, NOTHING);
     }
 
-    Json delete(String path) throws Failure {
+    /** As {@link #get}. */
+    public Json delete(String path) throws Failure {
         return call("DELETE", path, NOTHING);
     }
 
-    Json patch(String path, Json body) throws Failure {
+    /** As {@link #get}. */
+    public Json patch(String path, Json body) throws Failure {
         return call("PATCH", path, body);
     }
 
+    /** The session of that id; empty: it has ended. */
+    public Optional<Json> find(String id) throws Failure {
+        Answering.Reply reply = daemon.ask("GET", session(id), NOTHING);
+        return reply.status() == UNKNOWN || reply.status() == CLOSED ? Optional.empty() : Optional.of(accepted(reply));
+    }
+
     /** The path of one session. */
-    static String session(String selector) {
+    public static String session(String selector) {
         return "/sessions/" + encoded(selector);
     }
 
@@ -52,9 +62,10 @@ final class Calls {
      *
      * @param silent ids of those that did not answer in time
      */
-    record Listed(List<Json> sessions, Set<String> silent) {}
+    public record Listed(List<Json> sessions, Set<String> silent) {}
 
-    Listed sessions() throws Failure {
+    /** Lists them. */
+    public Listed sessions() throws Failure {
         List<Json> sessions = new ArrayList<>();
         Set<String> silent = new LinkedHashSet<>();
         String after = "";
@@ -67,7 +78,7 @@ final class Calls {
                 return new Listed(sessions, silent);
             }
             if (next.equals(after)) {
-                throw connection.senseless("a list of sessions that does not go on behind " + after);
+                throw daemon.senseless("a list of sessions that does not go on behind " + after);
             }
             after = next;
         }
@@ -77,34 +88,34 @@ final class Calls {
         return URLEncoder.encode(text, StandardCharsets.UTF_8).replace("+", "%20");
     }
 
-    private Json call(String method, String path, Json sent) throws Failure {
-        Map<String, @Nullable Object> request = new LinkedHashMap<>();
-        request.put("method", method);
-        request.put("path", path);
-        if (!operatorToken.isEmpty()) {
-            request.put("token", operatorToken);
+    /**
+     * What happens from now on.
+     *
+     * @param path of the events of one session, or of all
+     */
+    public EventStream watch(String path) throws Failure {
+        return daemon.watch(path);
+    }
+
+    /** Of its connection. */
+    @Override
+    public void close() {
+        daemon.close();
+    }
+
+    private Json call(String method, String path, Json body) throws Failure {
+        return accepted(daemon.ask(method, path, body));
+    }
+
+    /** Its body, where it is no refusal. */
+    static Json accepted(Answering.Reply reply) throws Failure {
+        Json body = reply.body();
+        if (reply.status() / 100 != 2) {
+            throw new Failure(
+                    body.text("detail", body.text("title", "the daemon refused with status " + reply.status()))
+                            + (body.has("error_code") ? " (" + body.text("error_code", "") + ")" : ""),
+                    "");
         }
-        if (!sent.members().isEmpty()) {
-            request.put("body", sent);
-        }
-        if (!(connection.ask(new Frame.Call(new Json(request).compact())) instanceof Frame.Reply(String text))) {
-            throw connection.senseless("not a REPLY");
-        }
-        try {
-            Json reply = Json.parse(text);
-            Json body = reply.object("body");
-            if (reply.number("status", 0) / 100 != 2) {
-                throw new Failure(
-                        body.text(
-                                        "detail",
-                                        body.text(
-                                                "title", "the daemon refused with status " + reply.number("status", 0)))
-                                + (body.has("error_code") ? " (" + body.text("error_code", "") + ")" : ""),
-                        "");
-            }
-            return body;
-        } catch (IOException e) {
-            throw connection.senseless(String.valueOf(e.getMessage()));
-        }
+        return body;
     }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.cli;
 
+import io.gpuslice.config.Locations;
 import io.gpuslice.linux.LinuxException;
+import io.gpuslice.linux.MachineDaemon;
 import io.gpuslice.linux.PeerCredentials;
 import io.gpuslice.linux.UnixSocket;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.Decoded;
+import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import io.gpuslice.wire.ProtocolException;
@@ -40,7 +43,8 @@ final class Connection implements AutoCloseable {
     }
 
     /**
-     * Connects, and makes sure that whoever listens is the caller's own user or root: a token is sent to nobody else.
+     * Connects, and makes sure that whoever listens is the caller's own user, root, or the user to whom root gave the
+     * machine's socket: a token is sent to nobody else.
      *
      * @param uid the caller's own
      * @param patience with a daemon that says nothing
@@ -52,13 +56,17 @@ final class Connection implements AutoCloseable {
         UnixSocket socket = UnixSocket.connect(path, patience);
         // Who listens is the kernel's word, taken when listen() was called; the file's owner could be anyone.
         PeerCredentials peer = socket.peer();
-        if (peer.uid() != uid && peer.uid() != 0) {
+        if (peer.uid() != uid && peer.uid() != 0 && !isMachines(peer.uid(), path)) {
             socket.close();
             throw new Failure(
                     "whoever listens at " + path + " is uid " + peer.uid() + ", neither you (uid " + uid + ") nor root",
                     "nothing was sent; set GPUSLICE_IPC_SOCK to the socket of a daemon that you trust");
         }
         return new Connection(path, socket, patience, peer.pid(), log);
+    }
+
+    private static boolean isMachines(int uid, Path path) {
+        return path.equals(Locations.SYSTEM_SOCKET) && MachineDaemon.isOf(uid, Locations.SYSTEM_DIRECTORY);
     }
 
     /** Where the daemon listens; absolute. */
@@ -80,7 +88,7 @@ final class Connection implements AutoCloseable {
                 answer = receive();
             }
             if (answer.frame() instanceof Frame.ErrorFrame error) {
-                throw new Failure("the daemon refused: " + error.text() + " (" + error.code() + ")", "");
+                throw refused(error);
             }
             return answer.frame();
         } catch (ProtocolException e) {
@@ -100,10 +108,52 @@ final class Connection implements AutoCloseable {
         }
     }
 
+    /**
+     * What comes next, asked for or not.
+     *
+     * @return empty: nothing within this connection's patience
+     * @throws Failure if the daemon says that nothing more comes, leaves or makes no sense
+     */
+    Optional<Frame> hear() throws Failure {
+        ByteBuffer header = ByteBuffer.allocate(Abi.Frame.SIZEOF);
+        try {
+            Frame frame = receive(header).frame();
+            if (frame instanceof Frame.ErrorFrame error) {
+                throw refused(error);
+            }
+            return Optional.of(frame);
+        } catch (ProtocolException e) {
+            throw senseless(String.valueOf(e.getMessage()));
+        } catch (SocketTimeoutException e) {
+            if (header.position() == 0) {
+                return Optional.empty();
+            }
+            throw new Failure(daemon() + " stopped in the middle of an event", "look at its process" + andItsLog());
+        } catch (EOFException e) {
+            throw new Failure(
+                    daemon() + " has closed the connection",
+                    "it has ended, or is being restarted: programs go on; try again when it is back");
+        } catch (IOException e) {
+            throw new Failure(
+                    "the connection to " + daemon() + " broke: " + e.getMessage(), "look at its process" + andItsLog());
+        }
+    }
+
+    private Failure refused(Frame.ErrorFrame error) {
+        return error.code() == ErrorCode.UNSUPPORTED_VERSION
+                ? new Failure(
+                        daemon() + " is of another release, and does not understand this one: " + error.text() + " ("
+                                + error.code() + ")",
+                        "use the `gpuslice` that came with it, or update it and start it anew; programs in its sessions"
+                                + " go on meanwhile")
+                : new Failure("the daemon refused: " + error.text() + " (" + error.code() + ")", "");
+    }
+
     /** All else may be asked twice; and a session with a leader ends with it, which is us. */
     private static String thenTryAgain(Frame request) {
         return request instanceof Frame.Open open && (open.flags() & Abi.FLAG_NO_LEADER) != 0
-                ? "; the session may have been opened all the same, and then stays: look with `gpuslice ps` before you try again"
+                ? "; the session may have been opened all the same, and then stays: look with `gpuslice ps` before you"
+                        + " try again"
                 : ", then try again";
     }
 
@@ -145,7 +195,10 @@ final class Connection implements AutoCloseable {
     }
 
     private Decoded receive() throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(Abi.Frame.SIZEOF);
+        return receive(ByteBuffer.allocate(Abi.Frame.SIZEOF));
+    }
+
+    private Decoded receive(ByteBuffer header) throws IOException {
         socket.read(header);
         ByteBuffer whole = ByteBuffer.allocate(FrameCodec.length(header.flip())).put(header);
         socket.read(whole);

@@ -17,13 +17,21 @@ import java.util.regex.Pattern;
  *
  * @param environ as whoever started us made it, byte for byte: the program's starting point
  * @param home the installed tree, with {@code bin/} and {@code lib/}
+ * @param host whose daemon is meant; none: this machine's, over its socket
  * @param out data goes here and nothing else
  * @param err talk goes here
  */
-record Context(Environ environ, Map<String, String> environment, Path home, PrintStream out, PrintStream err) {
+public record Context(
+        Environ environ,
+        Map<String, String> environment,
+        Path home,
+        Optional<Host> host,
+        PrintStream out,
+        PrintStream err) {
 
     /** What was typed is shown as far as anybody reads it: an argument may have 128 KiB. */
     private static final Pattern ENDLESS = Pattern.compile("(\\S{256})\\S{64,}");
+
     /**
      * @throws Failure if this is no installed tree
      */
@@ -35,13 +43,24 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
         try {
             Environ environ = Environ.ofThisProcess(Boolean.getBoolean("gpuslice.shielded"));
             return new Context(
-                    environ, Map.copyOf(environ.asText()), Path.of(home).toAbsolutePath(), out, err);
+                    environ, Map.copyOf(environ.asText()), Path.of(home).toAbsolutePath(), Optional.empty(), out, err);
         } catch (IOException e) {
             throw new Failure("cannot read this process's environment: " + e.getMessage(), "is /proc mounted?");
         }
     }
 
-    Locations locations() throws Failure {
+    /** The same, with another machine's daemon in mind. */
+    Context at(Host other) {
+        return new Context(environ, environment, home, Optional.of(other), out, err);
+    }
+
+    /** Whether another machine's daemon is meant, or this one's over HTTP. */
+    public boolean isElsewhere() {
+        return host.isPresent();
+    }
+
+    /** Where this user's files are. */
+    public Locations locations() throws Failure {
         try {
             return new Locations(environment, (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid"));
         } catch (IOException e) {
@@ -50,12 +69,12 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
     }
 
     /** Id of the session that this process runs in. */
-    Optional<String> session() {
+    public Optional<String> session() {
         return variable("GPUSLICE_SESSION");
     }
 
     /** The operator's token. Inside a session that variable holds the session's own, which opens nothing else. */
-    String operatorToken() {
+    public String operatorToken() {
         return session().isPresent() ? "" : variable("GPUSLICE_IPC_TOKEN").orElse("");
     }
 
@@ -73,12 +92,12 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
     }
 
     /** The library that keeps the limit inside a program. */
-    Path library() {
+    public Path library() {
         return home.resolve("lib/libgpuslice.so");
     }
 
     /** For people, on stderr. */
-    void say(String message) {
+    public void say(String message) {
         say(err, message);
     }
 
@@ -88,17 +107,18 @@ record Context(Environ environ, Map<String, String> environment, Path home, Prin
     }
 
     /** Whether stdout may be coloured. */
-    boolean colourOnOut() {
+    public boolean colourOnOut() {
         return isTerminal(1) && variable("NO_COLOR").isEmpty() && !"dumb".equals(environment.get("TERM"));
     }
 
     /** Characters in a line of the terminal that stdout is; empty where it is none. */
-    OptionalInt columnsOnOut() {
+    public OptionalInt columnsOnOut() {
         int columns = Integer.getInteger("gpuslice.columns", 0);
         return columns > 0 ? OptionalInt.of(columns) : OptionalInt.empty();
     }
 
-    private Optional<String> variable(String name) {
+    /** Of the environment; an empty one counts as unset. */
+    public Optional<String> variable(String name) {
         return Optional.ofNullable(environment.get(name)).filter(value -> !value.isEmpty());
     }
 

@@ -49,8 +49,9 @@ final class DaemonStarter {
             // Where NVML is found.
             "LD_LIBRARY_PATH");
     private static final List<String> HANDED_ON_PREFIXES = List.of("GPUSLICE_", "FAKECUDA_", "LC_");
-    /** Those of our settings that belong to a program in a session, not to a daemon. */
-    private static final Set<String> PROGRAMS_OWN = Set.of("GPUSLICE_SESSION", "GPUSLICE_DEBUG", "GPUSLICE_IPC_WAIT");
+    /** Those of our settings that belong to a program in a session, or to a daemon elsewhere. */
+    private static final Set<String> OTHERS_OWN =
+            Set.of("GPUSLICE_SESSION", "GPUSLICE_DEBUG", "GPUSLICE_IPC_WAIT", "GPUSLICE_TOKEN");
 
     private final Context context;
 
@@ -158,7 +159,7 @@ final class DaemonStarter {
 
     private static boolean handedOn(String name) {
         return HANDED_ON.contains(name)
-                || (HANDED_ON_PREFIXES.stream().anyMatch(name::startsWith) && !PROGRAMS_OWN.contains(name));
+                || (HANDED_ON_PREFIXES.stream().anyMatch(name::startsWith) && !OTHERS_OWN.contains(name));
     }
 
     // The event is the line, or the end of the pipe when the daemon has died: nothing is polled.

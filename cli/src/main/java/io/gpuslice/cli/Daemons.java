@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Finds the daemon to talk to, and starts the user's own where there is none. */
-final class Daemons {
+public final class Daemons {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     /** With a question that changes nothing: whoever only looks had better hear soon that the daemon is silent. */
     private static final Duration PATIENCE_WITH_A_LOOK = Duration.ofSeconds(3);
@@ -38,17 +38,18 @@ final class Daemons {
         this.patience = patience;
     }
 
-    Daemons(Context context) {
+    /** For verbs that change something. */
+    public Daemons(Context context) {
         this(context, PATIENCE);
     }
 
     /** For verbs that only look. */
-    static Daemons toLookAt(Context context) {
+    public static Daemons toLookAt(Context context) {
         return new Daemons(context, PATIENCE_WITH_A_LOOK);
     }
 
     /** The same, with more patience for their answers. */
-    Daemons patient(Duration with) {
+    public Daemons patient(Duration with) {
         return new Daemons(context, with);
     }
 
@@ -76,9 +77,20 @@ final class Daemons {
         throw none();
     }
 
+    /**
+     * The daemon that is meant: the one of {@code --host}, or one of this machine.
+     *
+     * @throws Failure if none runs here; whether one runs there is seen at the first question
+     */
+    public Calls calls() throws Failure {
+        return context.host().isPresent()
+                ? new Calls(new HttpAnswering(context.host().get()))
+                : new Calls(require(), context.operatorToken());
+    }
+
     /** That none runs. Sessions outlive their daemon, so that says nothing of whether there are any. */
     Failure none() throws Failure {
-        String what = "no daemon is running at " + String.join(" or ", places()) + barred();
+        String what = "no daemon is running at " + String.join(" or ", places()) + barred() + leftBehind();
         return new DaemonStarter(context).hasState()
                 ? new Failure(
                         what + "; sessions it had come back when one starts",
@@ -92,6 +104,20 @@ final class Daemons {
         for (Path socket : sockets()) {
             if (Files.exists(socket) && !Files.isWritable(socket)) {
                 said.append(" (").append(notForUs(socket).getMessage()).append(')');
+            }
+        }
+        return said.toString();
+    }
+
+    /** What a dead one has left, which looks to people like one that is there. */
+    private String leftBehind() throws Failure {
+        StringBuilder said = new StringBuilder();
+        for (Path socket : sockets()) {
+            if (Files.exists(socket) && Files.isWritable(socket)) {
+                said.append(" (")
+                        .append(socket)
+                        .append(" is what one has left that was killed: nobody listens there, and the next replaces"
+                                + " it)");
             }
         }
         return said.toString();
@@ -118,6 +144,11 @@ final class Daemons {
             throw none();
         }
         return start();
+    }
+
+    /** Where the user's own daemon writes what it has to say; empty: nowhere that is known. */
+    public Optional<Path> log() {
+        return new DaemonStarter(context).log();
     }
 
     /** Where {@link #find} looks. */

@@ -4,12 +4,12 @@ package io.gpuslice.cli;
 import java.io.Serial;
 
 /** Why a verb cannot do what was asked, for the person who asked: what happened with its numbers, and what to do next. */
-final class Failure extends Exception {
+public final class Failure extends Exception {
     @Serial
     private static final long serialVersionUID = 1L;
 
     /** Decides the exit code. */
-    enum Kind {
+    public enum Kind {
         /** Ours: 125 from the verbs that become the program, else 1. */
         OURS,
         /** What was typed: 125 from the verbs that become the program, else 2. */
@@ -29,19 +29,25 @@ final class Failure extends Exception {
      *
      * @param next a sentence, possibly of several lines; empty where {@code what} already says it
      */
-    Failure(Kind kind, String what, String next) {
+    public Failure(Kind kind, String what, String next) {
         super(what);
         this.kind = kind;
         this.what = what;
         this.next = next;
     }
 
-    Failure(String what, String next) {
+    /** Of ours: exit code 125 from the verbs that become the program, else 1. */
+    public Failure(String what, String next) {
         this(Kind.OURS, what, next);
     }
 
+    /** The way on; empty where the message already says it. */
+    String next() {
+        return next;
+    }
+
     /** Two lines: {@code what happened}, and indented the next step. */
-    String forPeople() {
+    public String forPeople() {
         return next.isEmpty() ? what : what + "\n  " + next.replace("\n", "\n  ");
     }
 

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param members values are String, Long, Double, Boolean, Json, List of these, or null; of what is written, Integer and
  *     BigInteger too
  */
-record Json(Map<String, @Nullable Object> members) {
+public record Json(Map<String, @Nullable Object> members) {
     private static final JsonFactory FACTORY = new JsonFactory();
     private static final DefaultIndenter INDENTER = new DefaultIndenter("  ", "\n");
     private static final DefaultPrettyPrinter PRETTY = new DefaultPrettyPrinter(Separators.createDefaultInstance()
@@ -35,8 +35,12 @@ record Json(Map<String, @Nullable Object> members) {
             .withObjectIndenter(INDENTER)
             .withArrayIndenter(INDENTER);
 
-    /** @throws IOException if the text is not one JSON object */
-    static Json parse(String text) throws IOException {
+    /**
+     * Reads one.
+     *
+     * @throws IOException if the text is not one JSON object
+     */
+    public static Json parse(String text) throws IOException {
         try (JsonParser parser = FACTORY.createParser(text)) {
             if (parser.nextToken() == JsonToken.START_OBJECT && value(parser) instanceof Json json) {
                 return json;
@@ -45,42 +49,49 @@ record Json(Map<String, @Nullable Object> members) {
         }
     }
 
-    String text(String name, String fallback) {
+    /** As text, whatever it is. */
+    public String text(String name, String fallback) {
         Object value = members.get(name);
         return value == null ? fallback : value.toString();
     }
 
-    long number(String name, long fallback) {
+    /** A whole one. */
+    public long number(String name, long fallback) {
         return members.get(name) instanceof Number number ? number.longValue() : fallback;
     }
 
-    boolean is(String name) {
+    /** Whether it is {@code true}. */
+    public boolean is(String name) {
         return Boolean.TRUE.equals(members.get(name));
     }
 
-    boolean has(String name) {
+    /** Whether it is there and not null. */
+    public boolean has(String name) {
         return members.get(name) != null;
     }
 
-    Json object(String name) {
+    /** Empty where there is none. */
+    public Json object(String name) {
         return members.get(name) instanceof Json json ? json : new Json(Map.of());
     }
 
-    List<Json> objects(String name) {
+    /** Of an array, those items that are objects. */
+    public List<Json> objects(String name) {
         return items(name, Json.class);
     }
 
-    List<String> texts(String name) {
+    /** Of an array, those items that are texts. */
+    public List<String> texts(String name) {
         return items(name, String.class);
     }
 
     /** On one line, for the wire. */
-    String compact() {
+    public String compact() {
         return write(this, false);
     }
 
     /** Indented, for people and pipes; any value that a member may have. */
-    static String pretty(Object value) {
+    public static String pretty(Object value) {
         return write(value, true);
     }
 

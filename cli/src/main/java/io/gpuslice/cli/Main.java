@@ -44,13 +44,14 @@ public final class Main {
 
     private int execute(String... typed) {
         String[] arguments = helpFirst(typed);
-        Optional<Verb> verb = arguments.length == 0 ? Optional.empty() : Verb.named(arguments[0]);
+        int at = verbAt(arguments);
+        Optional<Verb> verb = at == arguments.length ? Optional.empty() : Verb.named(arguments[at]);
         try {
             Context context = Context.ofThisProcess(out, err);
             try {
                 // Before all else: `nonsense --help` is no question that has an answer.
-                if (verb.isEmpty() && arguments.length > 0 && !arguments[0].startsWith("-")) {
-                    throw noSuchVerb(arguments[0]);
+                if (verb.isEmpty() && at < arguments.length && !arguments[at].startsWith("-")) {
+                    throw noSuchVerb(arguments[at]);
                 }
                 int status = perform(context, line(verb.map(List::of).orElse(List.of(Verb.values()))), arguments);
                 out.flush();
@@ -77,6 +78,19 @@ public final class Main {
         return typed.length == 1 ? new String[] {"--help"} : new String[] {typed[1], "--help"};
     }
 
+    /** Behind the options that say whose daemon is meant. */
+    private static int verbAt(String... arguments) {
+        int at = 0;
+        while (at < arguments.length && arguments[at].startsWith("--")) {
+            String option = arguments[at].replaceFirst("=.*", "");
+            if (!option.equals(Host.OPTION) && !option.equals(Host.TOKEN_FILE_OPTION)) {
+                break;
+            }
+            at += option.length() == arguments[at].length() ? 2 : 1;
+        }
+        return Math.min(at, arguments.length);
+    }
+
     private static Failure noSuchVerb(String word) {
         return new Failure(
                 Failure.Kind.USAGE,
@@ -94,6 +108,11 @@ public final class Main {
                 .orElse("");
     }
 
+    /** All that may be typed. */
+    static CommandSpec commandLine() {
+        return line(List.of(Verb.values())).getCommandSpec();
+    }
+
     /** The grammar; of the verbs only those that may be meant. */
     private static CommandLine line(List<Verb> verbs) {
         CommandSpec spec = CommandSpec.create().name("gpuslice").addOption(Verb.help());
@@ -101,6 +120,13 @@ public final class Main {
                 .versionHelp(true)
                 .description("Print the version and exit.")
                 .build());
+        spec.addOption(Verb.value(
+                "URL",
+                "Ask the daemon that answers HTTP there, not this machine's: http://machine:8747. For verbs about what"
+                        + " exists already: ps, inspect, update, rm, wait, stats, top, events, logs, devices.",
+                Host.OPTION));
+        spec.addOption(
+                Verb.value("FILE", "Has that daemon's token; else GPUSLICE_TOKEN is it.", Host.TOKEN_FILE_OPTION));
         spec.version("gpuslice " + AboutVerbs.VERSION);
         spec.usageMessage()
                 .synopsisSubcommandLabel("VERB")
@@ -109,7 +135,8 @@ public final class Main {
                         "",
                         "gpuslice run --limit 8GB -- python train.py",
                         "",
-                        "runs a program that cannot take more than 8 GiB of each GPU. No root, no MIG, no change to the program.",
+                        "runs a program that cannot take more than 8 GiB of each GPU. No root, no MIG, no change to"
+                                + " the program.",
                         "")
                 .commandListHeading("Verbs:%n")
                 .footer("", "`gpuslice help VERB` explains a verb.");
@@ -145,7 +172,23 @@ public final class Main {
                     "see `gpuslice --help`");
         }
         ParseResult ofVerb = parsed.subcommand();
-        return Verb.named(ofVerb.commandSpec().name()).orElseThrow().perform(context, ofVerb);
+        Verb verb = Verb.named(ofVerb.commandSpec().name()).orElseThrow();
+        return verb.perform(meant(context, verb, parsed), ofVerb);
+    }
+
+    private static Context meant(Context context, Verb verb, ParseResult parsed) throws Failure {
+        String host = parsed.matchedOptionValue(Host.OPTION, null);
+        if (host == null) {
+            return context;
+        }
+        if (!verb.isForHosts()) {
+            throw new Failure(
+                    Failure.Kind.USAGE,
+                    verb.typedName() + " works on this machine alone, not with " + Host.OPTION,
+                    "log in there and run it: ssh MACHINE gpuslice " + verb.typedName() + " …");
+        }
+        return context.at(
+                Host.of(context, host, Optional.ofNullable(parsed.matchedOptionValue(Host.TOKEN_FILE_OPTION, null))));
     }
 
     private static Failure usage(ParameterException exception) {
@@ -162,6 +205,13 @@ public final class Main {
             return new Failure(Failure.Kind.USAGE, String.valueOf(exception.getMessage()), next);
         }
         String word = unmatched.getUnmatched().getFirst();
+        if (word.startsWith(Host.OPTION) || word.startsWith(Host.TOKEN_FILE_OPTION)) {
+            return new Failure(
+                    Failure.Kind.USAGE,
+                    word + " stands before the verb",
+                    "gpuslice " + Host.OPTION + " URL "
+                            + command.getCommandSpec().name() + " …");
+        }
         return word.startsWith("-")
                 ? new Failure(
                         Failure.Kind.USAGE,

@@ -7,4 +7,4 @@ package io.gpuslice.cli;
  * @param json for machines, else a table for people
  * @param quiet ids alone, and no notes
  */
-record OutputOptions(boolean json, boolean quiet) {}
+public record OutputOptions(boolean json, boolean quiet) {}

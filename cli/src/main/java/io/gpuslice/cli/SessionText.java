@@ -16,19 +16,19 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /** Sessions for people. */
-final class SessionText {
+public final class SessionText {
     /** Stands before every other state: of the numbers beside it none can be relied on. */
     private static final String UNENFORCED = "UNENFORCED";
 
     private static final String ABOUT_REMAINDERS = """
-            Lingering memory was a dead process's: it counts until whoever else of the session has that device open has ended.
-            Imported memory was exported by a process that is gone or has freed it: it counts for one that still uses it.
-            """;
+        Lingering memory was a dead process's: it counts until whoever else of the session has that device open has ended.
+        Imported memory was exported by a process that is gone or has freed it: it counts for one that still uses it.
+        """;
 
     private static final String ABOUT_UNENFORCED = """
-            What these take of the GPU is in no number here, and nothing keeps it within the limit. End them; started with
-            LD_PRELOAD as gpuslice sets it, without privileges of their own and linked dynamically, they are limited.
-            """;
+        What these take of the GPU is in no number here, and nothing keeps it within the limit. End them; started with
+        LD_PRELOAD as gpuslice sets it, without privileges of their own and linked dynamically, they are limited.
+        """;
 
     private SessionText() {}
 
@@ -176,7 +176,7 @@ final class SessionText {
     }
 
     /** By its index, or by its UUID where it has none here. */
-    static String device(Json device) {
+    public static String device(Json device) {
         return device.has("index") && device.number("index", -1) >= 0
                 ? device.text("index", "?")
                 : device.text("uuid", "?");
@@ -200,7 +200,7 @@ final class SessionText {
     }
 
     /** A dash where the daemon does not say. */
-    static String size(Json of, String name) {
+    public static String size(Json of, String name) {
         return of.has(name) ? Sizes.format(Math.max(0, of.number(name, 0))) : "-";
     }
 
@@ -208,7 +208,7 @@ final class SessionText {
      * A limit is meant for each device: where all have the same, that is what people look for, and where not, what was
      * typed; their sum is the limit of nothing.
      */
-    private static String limit(Json session) {
+    public static String limit(Json session) {
         List<Json> devices = session.objects("devices");
         long different = devices.stream()
                 .map(device -> size(device, "limit_bytes"))
@@ -222,6 +222,11 @@ final class SessionText {
                 : size(session, "limit_bytes");
     }
 
+    /** As it was typed, or would be. */
+    public static String limitTyped(Json session) {
+        return session.text("limit", "");
+    }
+
     private static String ttl(Json session) {
         return session.has("ttl_left_seconds")
                 ? Durations.format(Duration.ofSeconds(session.number("ttl_left_seconds", 0)))
@@ -229,7 +234,7 @@ final class SessionText {
     }
 
     // The leader is known from the start, to the daemon its command line from its first use of a GPU.
-    private static String command(Json session) {
+    public static String command(Json session) {
         Json leader = session.object("leader");
         if (leader.has("command")) {
             return leader.text("command", "");

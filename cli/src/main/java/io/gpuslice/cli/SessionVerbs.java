@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.cli;
 
+import io.gpuslice.cli.views.SessionFilter;
 import io.gpuslice.wire.Abi;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Predicate;
 
 /** The verbs about sessions: create, ps, inspect, update, rm. Inside a session they see that session alone. */
 final class SessionVerbs {
@@ -41,24 +43,18 @@ final class SessionVerbs {
         }
     }
 
-    int ps(OutputOptions output, boolean whole) throws Failure {
-        List<Json> sessions = List.of();
-        Daemons looking = Daemons.toLookAt(context);
-        Optional<Connection> found = looking.find();
-        if (found.isPresent()) {
-            try (Connection connection = found.get()) {
-                Calls.Listed listed = calls(connection).sessions();
-                sessions = listed.sessions().stream()
-                        .filter(session -> mayBeSeen(session.text("id", "")))
-                        .toList();
-                if (!listed.silent().isEmpty()) {
-                    context.say("the daemon had no answer in time about " + String.join(", ", listed.silent()));
-                }
-            }
-        } else {
-            // Also to a script: an empty list does not mean here that there are none.
-            context.say(looking.none().forPeople());
-        }
+    /**
+     * Lists them.
+     *
+     * @param filters {@code key=value}, as typed
+     * @param whole also what is wider than the terminal
+     */
+    int ps(List<String> filters, OutputOptions output, boolean whole) throws Failure {
+        Predicate<Json> wanted = filters.isEmpty() ? _ -> true : SessionFilter.of(filters);
+        List<Json> sessions = sessions().stream()
+                .filter(session -> mayBeSeen(session.text("id", "")))
+                .filter(wanted)
+                .toList();
         if (output.json()) {
             context.out().println(Json.pretty(sessions));
         } else if (output.quiet()) {
@@ -69,9 +65,26 @@ final class SessionVerbs {
         return 0;
     }
 
+    private List<Json> sessions() throws Failure {
+        Daemons looking = Daemons.toLookAt(context);
+        Optional<Connection> found = context.host().isPresent() ? Optional.empty() : looking.find();
+        if (found.isEmpty() && context.host().isEmpty()) {
+            // Also to a script: an empty list does not mean here that there are none.
+            context.say(looking.none().forPeople());
+            return List.of();
+        }
+        try (Calls calls = found.isPresent() ? calls(found.get()) : looking.calls()) {
+            Calls.Listed listed = calls.sessions();
+            if (!listed.silent().isEmpty()) {
+                context.say("the daemon had no answer in time about " + String.join(", ", listed.silent()));
+            }
+            return listed.sessions();
+        }
+    }
+
     int inspect(String selector, OutputOptions output) throws Failure {
-        try (Connection connection = Daemons.toLookAt(context).require()) {
-            Json session = find(connection, selector);
+        try (Calls calls = Daemons.toLookAt(context).calls()) {
+            Json session = find(calls, selector);
             if (output.json()) {
                 context.out().println(Json.pretty(session));
             } else if (output.quiet()) {
@@ -91,8 +104,8 @@ final class SessionVerbs {
                     "this is inside session " + context.session().get() + ", and a program cannot change its own limit",
                     "do it from outside the session");
         }
-        try (Connection connection = daemons.require()) {
-            Json session = calls(connection).patch(Calls.session(selector), change.body());
+        try (Calls calls = daemons.calls()) {
+            Json session = calls.patch(Calls.session(selector), change.body());
             if (!output.quiet()) {
                 change.warnings(session).forEach(context::say);
             }
@@ -108,12 +121,12 @@ final class SessionVerbs {
     }
 
     int rm(List<String> selectors, boolean force, boolean quiet) throws Failure {
-        try (Connection connection = (force ? daemons.patient(END_PATIENCE) : daemons).require()) {
+        try (Calls calls = (force ? daemons.patient(END_PATIENCE) : daemons).calls()) {
             List<String> failed = new ArrayList<>();
             for (String selector : selectors) {
                 try {
-                    String id = find(connection, selector).text("id", selector);
-                    calls(connection).delete(Calls.session(id) + (force ? "?force=true" : ""));
+                    String id = find(calls, selector).text("id", selector);
+                    calls.delete(Calls.session(id) + (force ? "?force=true" : ""));
                     if (!quiet) {
                         context.out().println(id);
                     }
@@ -134,8 +147,8 @@ final class SessionVerbs {
                 .print((columns.isPresent() ? table.within(columns.getAsInt()) : table).styled(context.colourOnOut()));
     }
 
-    private Json find(Connection connection, String selector) throws Failure {
-        Json session = calls(connection).get(Calls.session(selector));
+    private Json find(Calls calls, String selector) throws Failure {
+        Json session = calls.get(Calls.session(selector));
         if (!mayBeSeen(session.text("id", ""))) {
             throw new Failure(
                     "session " + selector + " is not the one that this shell runs in ("

@@ -7,14 +7,15 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /** Columns as wide as they must be, two blanks apart. A heading that starts with {@code >} puts its column to the right. */
-final class Table {
+public final class Table {
     private static final int LEAST = 8;
 
     private final List<String> headings;
     private final List<Boolean> right;
     private final List<List<String>> rows = new ArrayList<>();
 
-    Table(String... headings) {
+    /** Of these columns. */
+    public Table(String... headings) {
         this(
                 Arrays.stream(headings)
                         .map(heading -> heading.startsWith(">") ? heading.substring(1) : heading)
@@ -28,7 +29,7 @@ final class Table {
     }
 
     /** As many cells as there are headings; control characters, which a program may put into its name, are shown as '?'. */
-    void row(String... cells) {
+    public void row(String... cells) {
         rows.add(Arrays.stream(cells).map(Table::harmless).toList());
     }
 
@@ -37,7 +38,7 @@ final class Table {
      *
      * @param columns characters; where that leaves too little for the last column, it keeps {@value #LEAST} all the same
      */
-    Table within(int columns) {
+    public Table within(int columns) {
         int last = headings.size() - 1;
         int others = IntStream.range(0, last).map(column -> width(column) + 2).sum();
         int room = Math.max(LEAST, columns - others);
@@ -51,12 +52,13 @@ final class Table {
         return cut;
     }
 
-    boolean isEmpty() {
+    /** Whether it has no rows. */
+    public boolean isEmpty() {
         return rows.isEmpty();
     }
 
     /** The rows without the headings. */
-    String body() {
+    public String body() {
         return lines(rows);
     }
 
@@ -67,7 +69,7 @@ final class Table {
     }
 
     /** As {@link #toString}, the headings bold if the terminal can. */
-    String styled(boolean colour) {
+    public String styled(boolean colour) {
         return colour ? "\033[1m" + heading() + "\033[0m\n" + body() : toString();
     }
 
@@ -97,7 +99,7 @@ final class Table {
     }
 
     /** What a program said of itself, without what a terminal would obey. */
-    static String harmless(String cell) {
+    public static String harmless(String cell) {
         return cell.codePoints().anyMatch(Character::isISOControl) ? cell.replaceAll("\\p{Cntrl}", "?") : cell;
     }
 }

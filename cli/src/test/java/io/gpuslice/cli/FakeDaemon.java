@@ -6,6 +6,7 @@ import io.gpuslice.wire.Decoded;
 import io.gpuslice.wire.ErrorCode;
 import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -31,8 +32,11 @@ final class FakeDaemon implements AutoCloseable {
     /** Answers to CALL, by {@code METHOD path}: status and body. */
     final Map<String, String> bodies = new ConcurrentHashMap<>();
 
+    /** What whoever watches is told, in JSON. */
+    final List<String> events = new CopyOnWriteArrayList<>();
+
     /** The frames to answer with, to a request of that seq; an empty array: silence. */
-    volatile BiFunction<Frame, Integer, byte[]> answers = (frame, seq) -> FrameCodec.encode(answer(frame), seq);
+    volatile BiFunction<Frame, Integer, byte[]> answers = this::encoded;
 
     final Path socket;
     private final ServerSocketChannel server;
@@ -67,6 +71,15 @@ final class FakeDaemon implements AutoCloseable {
         Files.deleteIfExists(socket);
     }
 
+    private byte[] encoded(Frame frame, int seq) {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(FrameCodec.encode(answer(frame), seq));
+        if (frame instanceof Frame.Watch) {
+            events.forEach(event -> bytes.writeBytes(FrameCodec.encode(new Frame.Event(event), seq)));
+        }
+        return bytes.toByteArray();
+    }
+
     private Frame answer(Frame frame) {
         return switch (frame) {
             case Frame.Open _ -> new Frame.Opened(ID, TOKEN, "");
@@ -75,6 +88,7 @@ final class FakeDaemon implements AutoCloseable {
                         ? Frame.ErrorFrame.of(ErrorCode.SESSION_UNKNOWN, "no session is called nobody")
                         : new Frame.Joined(ID, TOKEN, "");
             case Frame.Call(var json) -> new Frame.Reply(reply(json));
+            case Frame.Watch _ -> new Frame.Reply("{\"status\":200,\"body\":{\"last\":0}}");
             default -> Frame.ErrorFrame.of(ErrorCode.BAD_REQUEST, "unexpected " + frame.type());
         };
     }
