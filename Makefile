@@ -22,10 +22,10 @@ JDK := $(shell tools/find-jdk 2> /dev/null)
 .PHONY: help
 help: ## this list
 	@echo 'make …'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 .PHONY: build
-build: build/.tree interposer launcher fakecuda programs differential ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
+build: build/.tree interposer launcher probe fakecuda programs differential ## the runnable tree in build/gpuslice, the simulated GPU in build/fakecuda
 
 .PHONY: test
 test: build ## everything: C and Java unit tests, integration tests with real processes
@@ -35,34 +35,67 @@ test: build ## everything: C and Java unit tests, integration tests with real pr
 demo: build ## the product at work on the simulated GPU, in under a minute
 	@python3 it/demo/demo.py "$(CURDIR)"
 
-# The suites that take minutes: `make test` runs a short part of each. STEPS is of the differential test.
+# The suites that take minutes to hours: `make test` runs a short part of each. STEPS is of the differential test.
 STEPS := 1000000
+# Java's tests with a part that can be longer, and how long. The fuzzing is done with several seeds: no test may take long.
+LONGER := -Dgpuslice.mutations=500 -Dgpuslice.kills=30 -Dgpuslice.resources.sessions=1000
+FUZZ_SEEDS := 1 2 3 4 5
 .PHONY: verify
-verify: test dist ## everything that is too long for `make test`: the large models, a million steps, the package
+verify: test dist deb ## what is too long for `make test`, and that: the large models, a million steps, long fuzzing and chaos, the packages, two equal builds
 	@$(MAKE) --silent model MODEL=thorough
 	@it/differential/run $(STEPS)
 	@$(MAKE) --silent -C interposer fuzz SECONDS=300
+	@$(JAVA_TEST)=JournalDamageTest,DaemonDeathTest,ResourcesTest $(LONGER) test
+	@for seed in $(FUZZ_SEEDS); do \
+	    $(JAVA_TEST)=FuzzTest -Dgpuslice.fuzz.seconds=400 -Dgpuslice.fuzz.seed=$$seed test || exit; done
+	@$(MAKE) --silent stress
+	@$(MAKE) --silent chaos SECONDS=1800
+	@tools/reproduce
+	@tools/try-deb build/dist/gpuslice_*.deb
+
+JAVA_TEST := tools/mvn --quiet --projects it --also-make -Dsurefire.failIfNoSpecifiedTests=false -Dtest
 
 # So many rounds, each with the seed behind the last one's. A round says its seed; with ROUNDS=1 it is done again alone.
 ROUNDS := 40
 SEED :=
 .PHONY: stress
 stress: build ## ten processes that want far more than their limit, a third of them killed, over and over
-	@tools/mvn --quiet --projects it --also-make -Dtest=StressTest -Dsurefire.failIfNoSpecifiedTests=false \
-	    -Dgpuslice.stress.rounds=$(ROUNDS) $(SEED:%=-Dgpuslice.stress.seed=%) test
+	@$(JAVA_TEST)=StressTest -Dgpuslice.stress.rounds=$(ROUNDS) $(SEED:%=-Dgpuslice.stress.seed=%) test
 
 # What is killed, stopped and resized, and when, is drawn from the seed that a run says. docs/reliability.md has what it counts.
 SECONDS := 300
 .PHONY: chaos
-chaos: build ## guests and daemon killed at any time, and the books held against the card all the while
+chaos: build ## guests and daemon killed at any time, for SECONDS=300, and the books held against the card all the while
 	@it/chaos/run --seconds $(SECONDS) $(SEED:%=--seed %)
 
 .PHONY: dist
-dist: build ## the package with a Java of its own, in build/dist
+dist: bundle ## the package with a Java of its own, in build/dist
 	@tools/dist build/dist
 
+.PHONY: deb
+deb: bundle ## the same as a Debian package, with the machine's daemon under systemd
+	@tools/deb build/dist/tree build/dist
+
+# What is in DESTDIR is to be found at PREFIX later: packages are made so.
+PREFIX := /usr/local
+DESTDIR :=
+.PHONY: install uninstall
+install: bundle ## into PREFIX=/usr/local; docs/install.md
+	@tools/install build/dist/tree "$(PREFIX)" "$(DESTDIR)"
+
+uninstall: ## what `make install` with the same PREFIX has put there; /etc stays
+	@tools/install --remove build/dist/tree "$(PREFIX)" "$(DESTDIR)"
+
+.PHONY: licenses
+licenses: build/.licenses ## what is shipped of others, and under which licences, in build/licenses; fails if one is not allowed
+	@cat build/.licenses
+
+.PHONY: reproducible
+reproducible: | tools-found ## builds twice, in two other folders, and compares every jar, library and program
+	@tools/reproduce
+
 .PHONY: gpu-test
-gpu-test: ## every way to take memory, on this machine's NVIDIA GPU; needs `make dist`, here or elsewhere
+gpu-test: ## every way to take memory, on this machine's NVIDIA GPU, and docs/gpu-results.md from it; needs `make dist`, here or elsewhere
 	@gpu/run docs/gpu-results.md
 
 # The model lives with the domain's tests, which run its quick scenarios; here it prints what it visits.
@@ -79,7 +112,7 @@ bench: build ## what gpuslice costs, and docs/benchmarks.md from it; under 10 mi
 	@bench/run --report
 
 .PHONY: bench-quick
-bench-quick: build ## the same with fewer rounds, in about a minute
+bench-quick: build ## the same with fewer rounds and no report, in about a minute
 	@bench/run --profile quick
 
 .PHONY: fmt
@@ -96,12 +129,20 @@ clean: ## removes what a build leaves behind
 tools-found:
 	@tools/install-deps build --check
 
-.PHONY: interposer launcher fakecuda programs differential
+.PHONY: interposer launcher probe fakecuda programs differential
 interposer: | tools-found
 	@$(MAKE) --silent -C interposer OUT=../$(TREE)/lib
 
 launcher: | tools-found
 	@$(MAKE) --silent -C cli/launcher OUT=../../$(TREE)/bin
+
+# The runnable tree with a Java of its own: what all packages are made of.
+.PHONY: bundle
+bundle: build
+	@tools/bundle build/dist/tree
+
+probe: | tools-found
+	@$(MAKE) --silent -C cli/probe OUT=../../$(TREE)/lib
 
 fakecuda: | tools-found
 	@$(MAKE) --silent -C it/fakecuda OUT=../../$(FAKECUDA)
@@ -119,8 +160,13 @@ build/.jars: $(JAVA_INPUTS) | tools-found
 	tools/mvn --quiet -Dmaven.test.skip=true --projects cli,daemon --also-make package
 	@touch $@
 
+# New jars of our own change nothing here: what others' are is in the POMs.
+build/.licenses: pom.xml $(SHIPPED:=/pom.xml) tools/licenses tools/licenses-allowed LICENSE $(wildcard docs/licences/*.txt) | build/.jars
+	@tools/licenses > $@.new
+	@mv $@.new $@
+
 # The C parts go first because the training run of the start-up caches starts a program with them.
-build/.tree: build/.jars tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher programs
+build/.tree: build/.jars build/.licenses tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher probe programs
 	tools/assemble $(TREE)
 	@touch $@
 
