@@ -147,7 +147,12 @@ def start(figures: dict, plot: Plot) -> str:
 
 
 def run(figures: dict, plot: Plot) -> str:
-    names = {"true": "`true` itself", "java": "an empty Java main", "run": "`gpuslice run --limit 1GB -- true`"}
+    names = {
+        "true": "`true` itself",
+        "java": "an empty Java main",
+        "run": "`gpuslice run --limit 1GB -- true`",
+        "ps": "`gpuslice ps`",
+    }
     return "\n".join(
         [
             "## gpuslice run\n",
@@ -157,6 +162,7 @@ def run(figures: dict, plot: Plot) -> str:
                 [
                     [words, f"{median(figures[key]):.1f} ms", "{:.1f} … {:.1f}".format(*quartiles(figures[key]))]
                     for key, words in names.items()
+                    if key in figures
                 ],
             ),
         ]

@@ -13,6 +13,7 @@ MOST_RANDOM_NS = 150
 MOST_DAEMON_CPU = 0.5  # percent of a core
 MOST_START_S = 1.5
 MOST_IDLE_MIB = 200
+MOST_TIMES_JAVA = {"run": 5, "ps": 8}  # an empty Java main
 
 
 class Bar(NamedTuple):
@@ -144,6 +145,18 @@ def of_start(figures: dict) -> Iterator[Bar]:
     )
 
 
+def of_run(figures: dict) -> Iterator[Bar]:
+    java = median(figures["java"])
+    for verb, most in MOST_TIMES_JAVA.items():
+        if verb in figures:
+            taken = median(figures[verb])
+            yield Bar(
+                f"`gpuslice {verb}` takes at most {most} times an empty Java main",
+                f"{taken:.0f} ms, {taken / java:.1f} times {java:.0f} ms",
+                taken <= most * java,
+            )
+
+
 JUDGES = {
     "threads": of_threads,
     "processes": of_processes,
@@ -152,4 +165,5 @@ JUDGES = {
     "quiet": of_quiet,
     "pingpong": of_pingpong,
     "start": of_start,
+    "run": of_run,
 }

@@ -67,13 +67,14 @@ def assert_used(daemon, expected: int, when: str) -> None:
 
 
 def run(stage: Stage, profile: Profile) -> dict:
-    """Milliseconds: `gpuslice run -- true` with a daemon that is there, `true` itself, an empty Java main."""
+    """Milliseconds: `gpuslice run -- true` and `ps` with a daemon that is there, `true` itself, an empty Java main."""
     java = Path(subprocess.check_output([ROOT / "tools" / "find-jdk"], text=True).strip()) / "bin"
     classes = stage.build / "bench"
     subprocess.run([java / "javac", "-d", classes, ROOT / "bench" / "programs" / "Empty.java"], check=True)
     environment = stage.environment | {"GPUSLICE_IPC_SOCK": str(stage.daemon().socket)}
     commands = {
         "run": [stage.tree / "bin" / "gpuslice", "run", "--limit", "1GB", "--", "true"],
+        "ps": [stage.tree / "bin" / "gpuslice", "ps"],
         "true": ["true"],
         "java": [
             java / "java",

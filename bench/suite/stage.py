@@ -19,10 +19,10 @@ CPU = str(min(os.sched_getaffinity(0)))  # the one of whatever is to run on one 
 class Stage(contextlib.ExitStack):
     """Whatever is started on it ends with it, in reverse order."""
 
-    def __init__(self, build: Path):
+    def __init__(self, build: Path, tree: Path):
         super().__init__()
         self.build = build
-        self.tree = build / "gpuslice"
+        self.tree = tree
         self.folder = Path(self._folder())
         # The card's books in memory: on a disk, its write-back would be measured.
         self._cards = Path(self._folder(where="/dev/shm"))

@@ -19,7 +19,9 @@ class BarsTest(unittest.TestCase):
         self.assertEqual(verdicts({"threads": [pair(50, 91, threads=1), four]}), ["MISSED", "met"])
 
     def test_threads_may_cost_a_third_more_and_no_more(self):
-        self.assertEqual(verdicts({"threads": [pair(50, 80, threads=1), pair(50, 90, threads=4)]}), ["met", "MISSED"])
+        one = pair(50, 80, threads=1)
+        self.assertEqual(verdicts({"threads": [one, pair(50, 102, threads=4)]}), ["met", "met"])
+        self.assertEqual(verdicts({"threads": [one, pair(50, 103, threads=4)]}), ["met", "MISSED"])
 
     def test_growth_is_of_the_pair_and_random_order_is_beside_the_baseline(self):
         rows = [
@@ -35,6 +37,12 @@ class BarsTest(unittest.TestCase):
         figures = {"frames": 0, "requests": 0, "pairs": 9, "idle": [0.3], "churning": [0.8]}
         self.assertEqual(verdicts({"quiet": figures}), ["met", "met"])
         self.assertEqual(verdicts({"quiet": figures | {"frames": 1, "churning": [0.81]}}), ["MISSED", "MISSED"])
+
+    def test_verbs_are_beside_an_empty_java_main(self):
+        figures = {"true": [1], "java": [20], "run": [100], "ps": [160]}
+        self.assertEqual(verdicts({"run": figures}), ["met", "met"])
+        self.assertEqual(verdicts({"run": figures | {"run": [101], "ps": [161]}}), ["MISSED", "MISSED"])
+        self.assertEqual(verdicts({"run": {"java": [20], "run": [100]}}), ["met"])
 
     def test_what_was_not_measured_is_not_judged(self):
         self.assertEqual(verdicts({}), [])

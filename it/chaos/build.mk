@@ -12,7 +12,7 @@ PARTS = guest.o $(addprefix differential-,arrays.o contexts.o graphs.o linear.o 
 all: ../chaos-guest ../stops.jar
 
 ../chaos-guest: $(PARTS)
-	$(CC) $(CFLAGS) -pthread -o $@ $^ -Llib -Wl,-rpath,'$$ORIGIN/../fakecuda' -lcuda
+	$(CC) $(CFLAGS) -pthread -rdynamic -o $@ $^ -Llib -Wl,-rpath,'$$ORIGIN/../fakecuda' -lcuda
 guest.o: tree/guest.c
 	$(CC) $(OWN_CFLAGS) $(CFLAGS) -c -o $@ $<
 differential-%.o: differential/%.c

@@ -4,6 +4,7 @@
  * are charged over the limit if need be. Operations named in WITHOUT are left out, too. Now and then it becomes another program image, leaves a child
  * that does the same, or one that does nothing but keep the driver's descriptors for a while. */
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #define IMPORTS 8
 #define WHEEL 2048
 #define MORE_THAN_ANY_LIMIT ((size_t)15 << 30)
+#define HEARD_EVERY 256 /* rests: 1.3 s */
 #define RARELY 4 /* a wheel of some 800 is too small for what should come once in some thousand steps */
 
 static struct {
@@ -272,9 +274,12 @@ static void be_quiet_if_told(struct world *world)
     end_capture(world);
     be_heard(world);
     atomic_store(&guest.me->quiet, round);
-    while (atomic_load(&guest.board->round) == round) {
+    for (unsigned rests = 1; atomic_load(&guest.board->round) == round; rests++) {
         rest(5000);
         end_with_the_driver();
+        /* One that has missed the daemon lately is denied without that hearing of it, for a second. */
+        if (rests % HEARD_EVERY == 0)
+            be_heard(world);
     }
 }
 
@@ -314,6 +319,32 @@ static void join(void)
     }
 }
 
+/* Leaves behind where it was, beside the board and with its process id, and ends by the same signal. */
+static void tell_where(int signal, siginfo_t *information, void *unused)
+{
+    char path[4096];
+    void *frames[64];
+    (void)unused;
+    snprintf(path, sizeof path, "%s.crash-%d", guest.arguments[1], (int)getpid());
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    dprintf(file, "%.64s at address %p\n", strsignal(signal), information->si_addr);
+    backtrace_symbols_fd(frames, backtrace(frames, 64), file);
+    close(file);
+    raise(signal); /* SA_RESETHAND */
+}
+
+static void watch_for_crashes(void)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    static char stack[1 << 16];
+    void *frame;
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    backtrace(&frame, 1); /* loads what it needs, which a handler must not */
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &(struct sigaction){.sa_sigaction = tell_where, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND},
+                  NULL);
+}
+
 static bool is_left_out(const char *name)
 {
     char list[256], key[64];
@@ -343,6 +374,7 @@ int main(int argc, char **argv)
     if (file < 0)
         return 2;
     guest.arguments = argv;
+    watch_for_crashes();
     guest.lane = (uint32_t)strtoul(argv[2], NULL, 10);
     guest.exact = strcmp(argv[4], "exact") == 0;
     guest.board = mmap(NULL, sizeof *guest.board, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

@@ -126,6 +126,13 @@ static void create_wrong(struct world *world)
 
 /* ------------------------------------------------------------ tiles */
 
+/* Its array is gone, by itself. */
+static void lose(struct world *world, struct tiles *tiles)
+{
+    world->tiles_lost[tiles->device] += GRANULE;
+    memset(tiles, 0, sizeof *tiles);
+}
+
 static void map_tiles(struct world *world)
 {
     struct tiles *tiles = &world->tiles[pick(world, TILES)];
@@ -140,6 +147,9 @@ static void map_tiles(struct world *world)
     CUarray array;
     if (did(world, cuArray3DCreate_v2(&array, &desc), "cuArray3DCreate_v2(sparse, for tiles)") != CUDA_SUCCESS)
         return;
+    for (struct tiles *former = world->tiles; former < world->tiles + TILES; former++)
+        if (former->array == array) /* the number again */
+            lose(world, former);
     CUresult result = did(world, cuMemCreate(&handle, GRANULE, &prop, 0), "cuMemCreate(%#zx, tiles)", GRANULE);
     expect_reason(world, result, device, GRANULE);
     if (result != CUDA_SUCCESS || cuArrayGetSparseProperties(&sparse, array) != CUDA_SUCCESS) {
@@ -153,7 +163,8 @@ static void map_tiles(struct world *world)
     info.subresource.sparseLevel.extentHeight = sparse.tileExtent.height;
     info.subresource.sparseLevel.extentDepth = 1;
     CUstream stream = NULL;
-    bool mapped = did(world, cuMemMapArrayAsync(&info, 1, stream), "cuMemMapArrayAsync(map)") == CUDA_SUCCESS;
+    bool mapped = did(world, cuMemMapArrayAsync(&info, 1, stream), "cuMemMapArrayAsync(map %#llx into %p)", handle,
+                      (void *)array) == CUDA_SUCCESS;
     did(world, cuMemRelease(handle), "cuMemRelease(%#llx)", handle);
     if (mapped)
         *tiles = (struct tiles){array, device, true, info};
@@ -169,7 +180,7 @@ static void unmap_tiles(struct world *world)
     CUarrayMapInfo info = tiles->info;
     info.memOperationType = CU_MEM_OPERATION_TYPE_UNMAP;
     info.memHandle.memHandle = 0;
-    if (did(world, cuMemMapArrayAsync(&info, 1, NULL), "cuMemMapArrayAsync(unmap)") == CUDA_SUCCESS)
+    if (did(world, cuMemMapArrayAsync(&info, 1, NULL), "cuMemMapArrayAsync(unmap %p)", (void *)tiles->array) == CUDA_SUCCESS)
         tiles->mapped = false;
 }
 
@@ -186,6 +197,13 @@ void forget_dead_tiles(struct world *world)
     CUDA_ARRAY_SPARSE_PROPERTIES sparse;
     for (struct tiles *tiles = world->tiles; tiles < world->tiles + TILES; tiles++)
         if (tiles->array != NULL && cuArrayGetSparseProperties(&sparse, tiles->array) != CUDA_SUCCESS)
+            lose(world, tiles);
+}
+
+void destroy_tiles(struct world *world)
+{
+    for (struct tiles *tiles = world->tiles; tiles < world->tiles + TILES; tiles++)
+        if (tiles->array != NULL && cuArrayDestroy(tiles->array) == CUDA_SUCCESS)
             memset(tiles, 0, sizeof *tiles);
 }
 

@@ -11,9 +11,10 @@
 /* Per device and kind: exactly the same. Known differences, each with its own arithmetic:
  *   shrunk   a pool, or a device's graph memory, gave something back at a synchronization and the ledger has not looked
  *            since: it stands above, and equal once it looked (`settled`)
- *   tiles    what was mapped into a sparse array is charged until the array is gone, though it was unmapped before
+ *   tiles    what was mapped into a sparse array is charged until that is destroyed, though the tiles were unmapped or the
+ *            array went with its context before: the page stands above by at most that, and never below
  *   imports  what another process exported and let go of is on the card's books of this one, and on nobody's page (yet) */
-void books_compare(const struct world *world, bool settled);
+void books_compare(const struct world *worlds, unsigned count, bool settled);
 void books_compare_importer(void);
 
 /* What cuMemGetInfo says of a device; `others`: what the session's other processes hold there. */

@@ -178,6 +178,12 @@ static void tell_status(const struct member *member, const struct request *reque
     answer(member->socket, request, GPUSLICE_STATUS, &status, sizeof status);
 }
 
+static void hear(const struct member *member, const struct request *request)
+{
+    if (request->frame.seq != 0)
+        answer(member->socket, request, GPUSLICE_HEARD, "", 0);
+}
+
 /* False: the member is gone. */
 static bool serve(struct member *member)
 {
@@ -190,6 +196,7 @@ static bool serve(struct member *member)
     case GPUSLICE_HELLO: welcome(member, &request); break;
     case GPUSLICE_CHARGE: charge(member, &request); break;
     case GPUSLICE_QUERY: tell_status(member, &request); break;
+    case GPUSLICE_SHARE: hear(member, &request); break;
     default: break; /* what has no answer */
     }
     return true;

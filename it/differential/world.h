@@ -27,7 +27,7 @@ struct stretch {
 };
 #define STRETCHES 6
 
-/* Tiles that were mapped into a sparse array and unmapped again. */
+/* Tiles that were mapped into a sparse array, and perhaps unmapped again. */
 struct tiles {
     CUarray array; /* NULL: none */
     int device;
@@ -45,6 +45,7 @@ struct world {
     struct bag contexts, streams, pools, pointers, stale, handles, multicasts, arrays, mipmaps, graphs, executables;
     struct stretch stretches[STRETCHES];
     struct tiles tiles[TILES];
+    uint64_t tiles_lost[DEVICES]; /* bytes that were mapped into arrays that went with their context */
     CUstream capturing; /* being captured by this thread, for `captured` steps already */
     unsigned captured;
 };
@@ -120,5 +121,6 @@ void end_capture(struct world *world);
 void unmap_all(struct world *world);
 /* Sparse arrays that went with their context: their addresses may be others' soon. */
 void forget_dead_tiles(struct world *world);
+void destroy_tiles(struct world *world);
 
 #endif

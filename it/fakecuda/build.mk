@@ -2,7 +2,8 @@
 # Run by the Makefile beside it, in OUT/obj.
 CC = gcc
 CFLAGS = -O2 -g
-OWN_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -pthread -MMD -MP -Itree/include -Itree/src/card
+# The first: the same sources give the same libraries, wherever they are built.
+OWN_CFLAGS = '-ffile-prefix-map=$(CURDIR)=fakecuda' -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -pthread -MMD -MP -Itree/include -Itree/src/card
 LDFLAGS = -Wl,-z,relro,-z,now,-z,defs -pthread -Wl,--as-needed
 # -Bsymbolic: a library's own calls never leave it for a preloaded one.
 SHARED = $(CC) -shared -Wl,-soname,$(@F) -Wl,-Bsymbolic $(LDFLAGS)

@@ -2,8 +2,9 @@
 /* Memory of one process in another: shares export|import ipc|vmm|pool PATH [--size 24M].
  * The exporter takes `size` bytes and listens at PATH: "ready code=C". Told "lend" it answers one importer that connects there:
  * "lent code=C". The importer connects and opens what it is sent: "ready code=C". Both obey "drop" (the exporter frees its memory, the
- * importer closes its own reference): "dropped code=C"; "more N", allocating up to N MiB until refused, and "less": "held=N refused=C";
- * and "exec", becoming cat. At the end of stdin they end and drop nothing. */
+ * importer closes its own reference): "dropped code=C"; "again", beginning once more (the exporter with a handle to other memory, which
+ * it lends from then on): "again code=C"; "more N", allocating up to N MiB until refused, and "less": "held=N refused=C"; and "exec",
+ * becoming cat. At the end of stdin they end and drop nothing. */
 #define GUEST_OF_DRIVER
 #include "guest.h"
 
@@ -179,20 +180,24 @@ static struct {
     union note note;
 } work = {.listener = -1, .descriptor = -1};
 
-static int begin(const char *path, size_t bytes)
+static int borrow(const char *path)
 {
-    int code = gpu_open();
-    if (work.exports) {
-        work.listener = at(path, true);
-        return code != 0 ? code : work.way->lend(bytes, &work.note, &work.descriptor);
-    }
     int exporter = at(path, false), descriptor = receive_note(exporter, &work.note);
-    if (code == 0)
-        code = work.way->borrow(&work.note, descriptor);
+    int code = work.way->borrow(&work.note, descriptor);
     if (descriptor >= 0)
         close(descriptor);
     close(exporter);
     return code;
+}
+
+static int begin(const char *path, size_t bytes)
+{
+    int code = gpu_open();
+    if (work.exports && work.listener < 0)
+        work.listener = at(path, true);
+    if (code != 0)
+        return code;
+    return work.exports ? work.way->lend(bytes, &work.note, &work.descriptor) : borrow(path);
 }
 
 static void lend(void)
@@ -223,13 +228,16 @@ int main(int argc, char **argv)
     if (work.way == NULL)
         return 2;
     work.exports = strcmp(argv[1], "export") == 0;
-    say("ready code=%d", begin(argv[3], option(argc, argv, "--size", 24 * MIB)));
+    size_t bytes = option(argc, argv, "--size", 24 * MIB);
+    say("ready code=%d", begin(argv[3], bytes));
     while (hear(line, sizeof line)) {
         int code = 0;
         if (strcmp(line, "lend") == 0) {
             lend();
         } else if (strcmp(line, "drop") == 0) {
             drop();
+        } else if (strcmp(line, "again") == 0) {
+            say("again code=%d", begin(argv[3], bytes));
         } else if (strcmp(line, "exec") == 0) {
             execlp("cat", "cat", (char *)NULL);
             return 3;
@@ -242,7 +250,7 @@ int main(int argc, char **argv)
             held += gpu_fill(blocks + held, most < room ? most : room, MIB, &code);
             say("held=%zu refused=%d", held, code);
         } else {
-            fprintf(stderr, "shares: '%s' is none of 'lend', 'drop', 'more N', 'less' and 'exec'\n", line);
+            fprintf(stderr, "shares: '%s' is none of 'lend', 'drop', 'again', 'more N', 'less' and 'exec'\n", line);
             return 2;
         }
     }

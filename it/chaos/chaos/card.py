@@ -94,13 +94,25 @@ class Card:
     def _slots_of(self, group: int) -> list[int]:
         return [s for s in range(SLOTS) if self._word(self._slot(s)) != 0 and self._group_of(s) == group]
 
-    def processes(self, group: int, device: int) -> dict[int, int]:
-        """What the living ones hold and have not exported, for people."""
-        return {
-            struct.unpack_from("<I", self._map, self._slot(slot) + 16)[0]: self._bytes(slot, device)
+    def processes(self, group: int, device: int) -> list[tuple[int, int]]:
+        """Who holds how much that it has not exported, for people. A process that called exec while a child of its own kept
+        the driver's descriptors is in it more than once, and one that died so may be in it, too."""
+        return [
+            (self._pid(slot), size)
             for slot in self._slots_of(group)
-            if self._alive(slot)
-        }
+            if (size := self._bytes(slot, device)) and self._alive(slot)
+        ]
+
+    def exported(self, group: int, device: int) -> list[tuple[int, int, list[int]]]:
+        """What they hold of memory that has been exported, for people: by whom, how much, and who can use it."""
+        return [
+            (self._pid(shared.holder), shared.bytes, [self._pid(slot) for slot in shared.members])
+            for shared in self.shared(device)
+            if shared.holder is not None and self._group_of(shared.holder) == group
+        ]
+
+    def _pid(self, slot: int) -> int:
+        return struct.unpack_from("<I", self._map, self._slot(slot) + 16)[0]
 
     # --- memory that was exported
 
@@ -155,6 +167,10 @@ class Card:
         """At this instant, by the card's own sum, which may have dead processes in it."""
         return self._word(self._memory(group, device))
 
+    def _is_settled(self, device: int) -> bool:
+        """Nobody is changing its books: whoever was killed, or stands still, amidst that has left them half changed."""
+        return self._word(self._layout.at["card.devices"] + device * self._layout.size["device"]) == 0
+
     def peak(self, group: int, device: int) -> int:
         return self._word(self._memory(group, device) + 8)
 
@@ -180,7 +196,7 @@ class Card:
         for _ in range(64):
             before = self._dead(group, device)
             current = self.current(group, device)
-            if self._dead(group, device) == before:
+            if self._is_settled(device) and self._dead(group, device) == before:
                 return current - sum(size for _, size in before.values())
         return None
 

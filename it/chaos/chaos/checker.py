@@ -64,11 +64,18 @@ class Checker:
             if living > most and ("over", lane.session, device) not in self._known:
                 self._known.add(("over", lane.session, device))
                 self._log.violation(
-                    f"{lane}: {living} bytes held on device {device}, {most} allowed ({taken_over} of it taken over); "
-                    f"held and not exported, by process: {self._card.processes(group, device)}"
+                    f"{lane}: {living} bytes held on device {device}, {most} allowed ({taken_over} of it taken over)"
+                    f"{self._in_detail(group, device, self._service.session(lane.session))}"
                 )
             return
         self.unresolved += 1
+
+    def _in_detail(self, group: int | None, device: int, view: dict) -> str:
+        return (
+            f"\n  held and not exported, by process: {self._card.processes(group, device)}"
+            f"\n  held and exported: {self._card.exported(group, device)}"
+            f"\n  the daemon: {in_short(view, device)}"
+        )
 
     def peaks(self) -> None:
         """At every instant: where a limit never changed, the card's own highest sum is the witness."""
@@ -106,9 +113,7 @@ class Checker:
                 if not books.least[group] <= use["used_bytes"] <= books.most[group] + may_linger:
                     found.append(
                         f"{lane}, device {device}: the daemon says {use['used_bytes']} used, the card "
-                        f"{books.least[group]} to {books.most[group]}\n"
-                        f"  held and not exported, by process: {self._card.processes(group, device)}\n"
-                        f"  the daemon: {in_short(view, device)}"
+                        f"{books.least[group]} to {books.most[group]}{self._in_detail(group, device, view)}"
                     )
                 if not lane.resized and use["charge_bytes"] > lane.limit:
                     found.append(f"{lane}, device {device}: {use['charge_bytes']} charged, limit {lane.limit}")
@@ -137,10 +142,13 @@ def lingering(view: dict, device: str) -> int:
 
 
 def in_short(view: dict, device: int) -> str:
+    if view == GONE:
+        return "does not know it"
     members = {
         process["pid"]: use["used_bytes"]
         for process in view["processes"]
         for use in process["devices"]
         if use["index"] == device
     }
-    return f"{members}, remainders {view['remainders']}"
+    uses = [use for use in view["devices"] if use["index"] == device]
+    return f"{members}, all together {uses}, remainders {view['remainders']}"

@@ -29,6 +29,10 @@ class Crowd:
         self._log.event("guests started", f"in {lane.name}")
         return os.posix_spawn(words[0], words, environment)
 
+    def size(self) -> int:
+        """Those that are dead and not buried included."""
+        return len(guests_of_ours())
+
     def send(self, pid: int, how: signal.Signals) -> bool:
         try:
             os.kill(pid, how)
@@ -53,7 +57,12 @@ class Crowd:
                 continue  # another thread was first
             code = os.waitstatus_to_exitcode(status) if found else 0
             if code not in (0, -signal.SIGKILL):
-                self._log.violation(f"a guest, pid {pid}, ended with {code}")
+                self._log.violation(f"a guest, pid {pid}, ended with {code}{self._last_words(pid)}")
+
+    def _last_words(self, pid: int) -> str:
+        """Where it was (guest.c, tell_where)."""
+        file = Path(f"{self._board.path}.crash-{pid}")
+        return "\n  " + file.read_text().replace("\n", "\n  ") if file.exists() else ""
 
     def end(self) -> None:
         for pid in guests_of_ours():

@@ -17,6 +17,7 @@ from chaos.log import Log
 from chaos.service import GONE, Service
 
 GUESTS, MOST_GUESTS = 3, 6  # of a lane
+MOST = 38  # of all lanes, children that only wait included
 FRAME = struct.Struct("<IHHII")  # gpuslice_abi.h: length, type, version, seq, reserved
 FRAME_TYPES, VERSION = 18, 0x0100
 
@@ -28,13 +29,14 @@ class Stage:
         self.lanes, self.board, self.card, self.crowd, self.service, self.log = lanes, board, card, crowd, service, log
 
 
-Fault = Callable[[Stage, random.Random], None]
+Fault = Callable[[Stage, random.Random], float | None]  # seconds that are to pass before the next one at least
 
 
 def rounds(stage: Stage, fault: Fault, rng: random.Random, between: float, over: threading.Event) -> None:
     """One fault after the other, `between` seconds apart on average."""
-    while not over.wait(rng.expovariate(1 / between)):
-        fault(stage, rng)
+    pause = 0.0
+    while not over.wait(pause + rng.expovariate(1 / between)):
+        pause = fault(stage, rng) or 0.0
 
 
 # --- guests
@@ -42,12 +44,12 @@ def rounds(stage: Stage, fault: Fault, rng: random.Random, between: float, over:
 
 def trouble_guests(stage: Stage, rng: random.Random) -> None:
     stage.crowd.bury()
-    few = len(stage.board.players()) < MOST_GUESTS * len(stage.lanes)
+    few = stage.crowd.size() < MOST
     stage.board.allow_forks(1 if few else 0)
     lane = rng.choice(stage.lanes)
     here = stage.board.of_lane(lane.number)
     if len(here) < GUESTS:
-        if lane.between.acquire(blocking=False):
+        if few and lane.between.acquire(blocking=False):
             stage.crowd.start(lane, rng.getrandbits(48))
             lane.between.release()
         return
@@ -70,7 +72,7 @@ def trouble_guests(stage: Stage, rng: random.Random) -> None:
 # --- the daemon
 
 
-def trouble_daemon(stage: Stage, rng: random.Random) -> None:
+def trouble_daemon(stage: Stage, rng: random.Random) -> float:
     what = rng.random()
     if what < 0.25:
         seconds = rng.choice((0.01, 0.1, 1, 3)) * rng.random()
@@ -87,6 +89,8 @@ def trouble_daemon(stage: Stage, rng: random.Random) -> None:
         stage.log.event("daemon killed", f"and away for {away:.3f} s")
         stage.service.kill_and_start(away)
         stage.log.event("daemon restarted")
+    # Something is to happen while it runs, too, however slowly the machine starts it.
+    return rng.uniform(0, 2) * stage.service.last_start
 
 
 def stop_daemon_at_a_point(stage: Stage, rng: random.Random) -> None:
@@ -114,7 +118,8 @@ def resize(stage: Stage, lane: Lane, rng: random.Random) -> None:
     limit = rng.randrange(8 * MIB, 2 * lane.limit, 4096)
     lane.may_become(limit)
     stage.log.event("sessions resized", f"{lane.name} to {limit}")
-    stage.service.call("PATCH", f"/sessions/{lane.session}", {"limit": limit})
+    # Until it is known: what had no answer may yet be done at any time.
+    stage.service.insist("PATCH", f"/sessions/{lane.session}", {"limit": limit})
     view = stage.service.session(lane.session)
     if view != GONE:
         lane.settle(view, stage.card)

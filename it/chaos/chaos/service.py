@@ -18,7 +18,7 @@ from chaos.log import Log
 AWAY = (OSError, http.client.HTTPException, ValueError)
 GONE: dict = {}
 GONE_STATUS = 404
-PATIENCE = 60  # seconds; no restart takes that long
+PATIENCE = 180  # seconds; no restart takes that long, nor two of them on a machine that has much else to do
 STOP_POINT_PATIENCE = 3
 
 
@@ -33,7 +33,7 @@ class Service:
         self._point, self._stops = folder / "stop-point", stops
         self._daemon = Daemon(tree, folder, environment | {"GPUSLICE_JAVA_OPTS": f"@{self._options}"}, [])
         self.socket = self._daemon.socket
-        self.longest_start = self._daemon.start_seconds
+        self.last_start = self.longest_start = self._daemon.start_seconds
 
     def kill_and_start(self, away: float) -> None:
         with self._running:
@@ -43,7 +43,8 @@ class Service:
 
     def _start(self) -> None:
         try:
-            self.longest_start = max(self.longest_start, self._daemon.start())
+            self.last_start = self._daemon.start()
+            self.longest_start = max(self.longest_start, self.last_start)
         except Failed as why:
             self._log.violation(f"the daemon did not start again: {why}")
             raise

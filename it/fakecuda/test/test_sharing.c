@@ -17,12 +17,14 @@ static union {
 static void ipc_exporter(void)
 {
     CUdeviceptr p, async;
+    CUipcMemHandle again;
     open_gpu();
     CHECK_EQ(cuMemAlloc(&p, 8 * MIB), CUDA_SUCCESS);
     CHECK_EQ(cuMemcpyHtoD(p, "hello", 6), CUDA_SUCCESS);
     CHECK_EQ(cuIpcGetMemHandle(&note->ipc, p + 1), CUDA_ERROR_INVALID_VALUE); /* "the base" */
     CHECK_EQ(cuIpcGetMemHandle(&note->ipc, p), CUDA_SUCCESS);
-    CHECK_EQ(cuIpcGetMemHandle(&note->ipc, p), CUDA_SUCCESS);
+    CHECK_EQ(cuIpcGetMemHandle(&again, p), CUDA_SUCCESS);
+    CHECK_EQ(memcmp(&again, &note->ipc, sizeof again), 0);
     CHECK_EQ(cuMemAllocAsync(&async, MIB, NULL), CUDA_SUCCESS);
     CHECK_EQ(cuIpcGetMemHandle(&note->ipc, async), CUDA_ERROR_INVALID_VALUE);
     CHECK_EQ(cuMemFree(async), CUDA_SUCCESS);
@@ -80,6 +82,31 @@ static void anIpcHandleAloneKeepsNothing(void)
     hear(&from);
     end(&from, SIGKILL);
     CHECK_EQ(used(0), 0);
+}
+
+static void importer_whose_context_ends(void)
+{
+    CUdeviceptr p, other, again;
+    open_gpu();
+    CHECK_EQ(cuIpcOpenMemHandle(&p, note->ipc, CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS), CUDA_SUCCESS);
+    CHECK_EQ(cuDevicePrimaryCtxReset(0), CUDA_SUCCESS);
+    CHECK_EQ(cuMemAlloc(&other, 8 * MIB), CUDA_SUCCESS);
+    CHECK(other == p);
+    CHECK_EQ(cuIpcOpenMemHandle(&again, note->ipc, CU_IPC_MEM_LAZY_ENABLE_PEER_ACCESS), CUDA_SUCCESS);
+    CHECK(again != other);
+    CHECK_EQ(cuIpcCloseMemHandle(again), CUDA_SUCCESS);
+    CHECK_EQ(cuMemFree(other), CUDA_SUCCESS);
+    report(0);
+}
+
+static void whatAContextHadOpenedIsOpenedAfreshInTheNext(void)
+{
+    struct child from = start(ipc_exporter), to;
+    hear(&from);
+    to = start(importer_whose_context_ends);
+    CHECK_EQ(hear(&to), 0);
+    CHECK_EQ(end(&to, 0), 0);
+    end(&from, SIGKILL);
 }
 
 static void pool_exporter(void)
@@ -256,6 +283,7 @@ int main(void)
     snprintf(node, sizeof node, "%s-nvidia0", getenv("FAKECUDA_STATE"));
     RUN(anIpcMappingKeepsMemoryThatItsExporterFreed);
     RUN(anIpcHandleAloneKeepsNothing);
+    RUN(whatAContextHadOpenedIsOpenedAfreshInTheNext);
     RUN(anImportedPoolPointerKeepsItsChunk);
     RUN(externalMemoryIsHeldByObjectAndBuffers);
     RUN(whoKeepsTheDeviceNodeOpenKeepsItsMemory);

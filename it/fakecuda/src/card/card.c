@@ -193,13 +193,40 @@ static void introduce(struct fakecuda_slot *slot)
     snprintf(slot->command, sizeof slot->command, "%s", program_invocation_short_name);
 }
 
-/* Slots never used come first, so that what the dead did stays readable for as long as possible. */
+static bool is_unused(const struct card *card, uint32_t slot)
+{
+    return __atomic_load_n(&card->map->slots[slot].generation, __ATOMIC_RELAXED) == 0;
+}
+
+/* Nothing of its last process is in any sum, or could be passed on to it. */
+static bool is_struck_off(const struct card *card, uint32_t slot)
+{
+    bool found = false;
+    for (uint32_t d = 0; d < card->map->device_count; d++) {
+        found |= card->map->slots[slot].books[d].bytes != 0;
+        for (uint32_t i = 0; i < shared_count(card, d); i++) {
+            const struct fakecuda_shared *shared = &card->map->shared[d][i];
+            bool is_member = (shared->members[slot / 64] >> slot % 64 & 1) != 0;
+            found |= shared->bytes != 0 && (shared->holder == slot + 1 || is_member);
+        }
+    }
+    return !found;
+}
+
+static bool is_any(const struct card *card, uint32_t slot)
+{
+    (void)card, (void)slot;
+    return true;
+}
+
+/* Slots never used come first, so that what the dead did stays readable for as long as possible. One that the dead have
+ * something in comes last: from the moment that it is locked again until it is struck off, that looks alive. */
 static bool take_slot(struct card *card)
 {
-    for (int reuse = 0; reuse <= 1; reuse++)
+    static bool (*const choices[])(const struct card *, uint32_t) = {is_unused, is_struck_off, is_any};
+    for (size_t c = 0; c < sizeof choices / sizeof *choices; c++)
         for (uint32_t s = 0; s < FAKECUDA_SLOTS; s++)
-            if ((reuse || __atomic_load_n(&card->map->slots[s].generation, __ATOMIC_RELAXED) == 0)
-                && lock_byte(card->fd, F_OFD_SETLK, F_WRLCK, FAKECUDA_SLOT_LOCK + s)) {
+            if (choices[c](card, s) && lock_byte(card->fd, F_OFD_SETLK, F_WRLCK, FAKECUDA_SLOT_LOCK + s)) {
                 card->slot = s;
                 return true;
             }

@@ -13,6 +13,7 @@ struct ipc_handle {
     uint64_t magic;
     struct card_shared shared;
     uint32_t exporter; /* slot */
+    uint32_t reserved; /* 0: the handles of one memory are the same to the last byte */
     uint64_t bytes;
 };
 _Static_assert(sizeof(struct ipc_handle) <= sizeof(CUipcMemHandle), "handle");
@@ -54,7 +55,7 @@ API CUresult cuIpcGetMemHandle(CUipcMemHandle *handle, CUdeviceptr pointer)
     pthread_mutex_unlock(&exporting);
     if (exported == NULL)
         return right ? CUDA_ERROR_OUT_OF_MEMORY : CUDA_ERROR_INVALID_VALUE;
-    struct ipc_handle filled = {IPC_MAGIC, *exported_id(exported), driver.card.slot, exported_bytes(exported)};
+    struct ipc_handle filled = {IPC_MAGIC, *exported_id(exported), driver.card.slot, 0, exported_bytes(exported)};
     memset(handle, 0, sizeof *handle);
     memcpy(handle, &filled, sizeof filled);
     card_count(&driver.card, block->device, FAKECUDA_CALL_cuIpcGetMemHandle, 0, 0);
@@ -74,24 +75,35 @@ static struct {
     size_t count;
 } opened;
 
-static struct opened *find_opened(const struct card_shared *shared, CUcontext context)
+/* What that handle was opened as. Its context's end closes it unseen, and the address may be another block's by now. */
+static struct import *import_of(const struct opened *entry)
 {
     CUdeviceptr base;
+    const struct block *block = heap_find(entry->pointer, &base);
+    struct import *import = block != NULL && block->owner == OWNER_IMPORT ? block->of : NULL;
+    bool is_it = import != NULL && import->type == IMPORT_IPC && base == entry->pointer
+                 && memcmp(exported_id(import->exported), &entry->shared, sizeof entry->shared) == 0;
+    return is_it ? import : NULL;
+}
+
+static struct opened *find_opened(const struct card_shared *shared, CUcontext context)
+{
+    struct opened *found = NULL;
     for (size_t i = 0; i < opened.count; i++) {
         struct opened *entry = &opened.entries[i];
-        bool live = heap_find(entry->pointer, &base) != NULL; /* not ended by its context */
-        if (live && entry->context == context && memcmp(&entry->shared, shared, sizeof *shared) == 0)
-            return entry;
+        if (import_of(entry) == NULL)
+            opened.entries[i--] = opened.entries[--opened.count];
+        else if (entry->context == context && memcmp(&entry->shared, shared, sizeof *shared) == 0)
+            found = entry;
     }
-    return NULL;
+    return found;
 }
 
 static CUresult open_handle(const struct ipc_handle *handle, CUcontext context, CUdeviceptr *pointer)
 {
-    CUdeviceptr base;
     struct opened *entry = find_opened(&handle->shared, context);
     if (entry != NULL) {
-        ((struct import *)heap_find(entry->pointer, &base)->of)->opened++;
+        import_of(entry)->opened++;
         *pointer = entry->pointer;
         return CUDA_SUCCESS;
     }

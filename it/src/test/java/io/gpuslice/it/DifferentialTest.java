@@ -50,22 +50,25 @@ class DifferentialTest {
         rig.with("FAKECUDA_MEMORY", "16G").daemon();
         String roomy = toTheEnd(differential("16GiB", 20_000));
         assertThat(Guest.number(roomy, "steps")).isEqualTo(20_000);
-        String tight = toTheEnd(differential("0=32MiB,1=48MiB", 3_000));
+        String tight = toTheEnd(differential("0=32MiB,1=48MiB", 3_000, "--without", "tiles-map"));
         assertThat(Guest.number(tight, "refused")).isPositive();
     }
 
-    private Guest differential(String limit, int steps) {
-        return rig.gpuslice("run", "--limit", limit, "--", program("differential"), "--seed", seed(), "--steps", steps);
+    private Guest differential(String limit, int steps, String... options) {
+        List<Object> arguments = new ArrayList<>(List.of("run", "--limit", limit, "--", program("differential")));
+        arguments.addAll(List.of("--seed", seed(), "--steps", steps));
+        arguments.addAll(List.of(options));
+        return rig.gpuslice(arguments.toArray());
     }
 
     /** Under the lender, a stand-in for the daemon: faster, and nobody else's fault. */
     @ParameterizedTest(name = "{0}")
     @CsvSource({
-        "limits that are met all the time, 16G, 33554432, --steps 20000",
-        "a card that is full first, '32M,48M', 17179869184, --steps 20000",
+        "limits that are met all the time, 16G, 33554432, --without tiles-map --steps 20000",
+        "a card that is full first, '32M,48M', 17179869184, --without tiles-map --steps 20000",
         "four threads, 16G, 17179869184, --threads 4 --steps 10000",
-        "four threads with limits that are met, 16G, 67108864, --threads 4 --steps 5000",
-        "four processes, 16G, 134217728, --processes 4 --steps 5000",
+        "four threads with limits that are met, 16G, 67108864, --without tiles-map --threads 4 --steps 5000",
+        "four processes, 16G, 134217728, --without tiles-map --processes 4 --steps 5000",
     })
     void theBooksAgreeWith(String what, String memory, String limit, String options) {
         rig.with("FAKECUDA_MEMORY", memory);

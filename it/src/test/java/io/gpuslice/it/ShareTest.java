@@ -22,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Memory that another process imported lives on when its exporter is gone, and somebody pays for it as long as it does. */
 class ShareTest {
     private static final long SHARED = 24 * Rig.MIB;
+    private static final String WAIT = "GPUSLICE_IPC_WAIT";
 
     @AutoClose
     private static final Rig rig = Rig.idle();
@@ -54,6 +55,7 @@ class ShareTest {
     @AfterEach
     void endTheGuests() {
         guests.forEach(Guest::close);
+        rig.with(WAIT, "5s");
         Rig.eventually(() -> rig.heldOnCard() == 0);
     }
 
@@ -231,6 +233,95 @@ class ShareTest {
     private static void hearFromTheDaemon(Guest guest) {
         assertThat(answer(guest, "more 100", "held")).endsWith("refused=2");
         assertThat(answer(guest, "less", "held")).isEqualTo("held=0 refused=0");
+    }
+
+    /** Else it could end with the exporter's death, and nobody would pay for what importers have by then. */
+    @Test
+    void whatNoDaemonHearsOfIsNotExported() {
+        rig.with(WAIT, "300ms");
+        String session = rig.create("64MB");
+        Exporter exporter = exporter(session, "vmm");
+        daemon.kill().exitCode();
+
+        assertThat(answer(exporter.guest, "again", "again")).isEqualTo("again code=2");
+
+        assertThat(exporter.guest.errors()).contains("the daemon has to know what processes share");
+        daemon = rig.daemon();
+        Rig.eventually(() -> {
+            answer(exporter.guest, "drop", "dropped code=0");
+            return answer(exporter.guest, "again", "again").equals("again code=0");
+        });
+    }
+
+    @Test
+    void whatNoDaemonHearsOfIsNotImported() {
+        rig.with(WAIT, "300ms");
+        String theirs = rig.create("64MB");
+        String ours = rig.create("64MB");
+        Exporter exporter = exporter(theirs, "ipc");
+        Guest importer = importer(ours, exporter);
+        assertThat(answer(importer, "drop", "dropped")).isEqualTo("dropped code=0");
+        daemon.kill().exitCode();
+
+        assertThat(importAgain(importer, exporter)).isEqualTo("again code=2");
+
+        daemon = rig.daemon();
+        Rig.eventually(() -> importAgain(importer, exporter).equals("again code=0"));
+        End.KILL.of(exporter.guest);
+        awaitImported(ours, importer);
+    }
+
+    private static String importAgain(Guest importer, Exporter from) {
+        from.guest.say("lend");
+        String answer = answer(importer, "again", "again");
+        from.guest.await("lent code=0");
+        return answer;
+    }
+
+    /** Its importer has the memory, and nobody counts for it but the exporter until a daemon knows. */
+    @ParameterizedTest
+    @ValueSource(strings = {"ipc", "vmm", "pool"})
+    void whatAnExporterFreesWhileThereIsNoDaemonIsNoCreditUntilOneHasHeardOfIt(String way) {
+        rig.with(WAIT, "300ms");
+        String session = rig.create("64MB");
+        Exporter exporter = exporter(session, way);
+        Guest importer = importer(session, exporter);
+        assertThat(answer(exporter.guest, "more 100", "held")).isEqualTo("held=40 refused=2");
+        assertThat(answer(exporter.guest, "less", "held")).isEqualTo("held=0 refused=0");
+        daemon.kill().exitCode();
+
+        assertThat(answer(exporter.guest, "drop", "dropped")).isEqualTo("dropped code=0");
+        assertThat(answer(exporter.guest, "more 100", "held")).isEqualTo("held=40 refused=2");
+        assertThat(rig.heldOnCard()).isEqualTo(64 * Rig.MIB);
+
+        daemon = rig.daemon();
+        Rig.eventually(() -> {
+            assertThat(answer(exporter.guest, "more 1", "held")).isEqualTo("held=40 refused=2");
+            return imported(session).size() == 1;
+        });
+        assertThat(rig.used(session)).isEqualTo(64 * Rig.MIB);
+        assertThat(answer(importer, "drop", "dropped")).isEqualTo("dropped code=0");
+        Rig.eventually(() -> answer(importer, "more 100", "held").equals("held=24 refused=2"));
+    }
+
+    /** It dies with that in its socket, unread. */
+    @Test
+    void whatTheDaemonDiedBeforeItReadIsToldToTheNext() {
+        String theirs = rig.create("64MB");
+        String ours = rig.create("64MB");
+        Exporter exporter = exporter(theirs, "ipc");
+        Guest importer = importer(ours, exporter);
+        daemon.freeze();
+        assertThat(answer(importer, "drop", "dropped")).isEqualTo("dropped code=0");
+        daemon.kill().exitCode();
+        daemon = rig.daemon();
+        hearFromTheDaemon(importer);
+
+        End.KILL.of(exporter.guest);
+
+        Rig.eventually(() -> rig.used(theirs) == 0);
+        assertThat(imported(ours)).isEmpty();
+        assertThat(answer(importer, "more 100", "held")).isEqualTo("held=64 refused=2");
     }
 
     /** The daemon is killed before the exporter is, with it (it dies while there is none), or after. */
