@@ -51,21 +51,28 @@ def share(side: str, before: dict, after: dict) -> float:
     return growth(side, before, after) / median(before[side])
 
 
+def beside_it(one: dict, four: dict) -> str:
+    """What busy processors cost without gpuslice, too."""
+    return f"(without gpuslice a pair takes {median(one['baseline']):.0f}, then {median(four['baseline']):.0f} ns)"
+
+
 def of_threads(rows: list[dict]) -> Iterator[Bar]:
-    one, four = added_ns(find(rows, threads=1)), added_ns(find(rows, threads=4))
+    alone, together = find(rows, threads=1), find(rows, threads=4)
+    one, four = added_ns(alone), added_ns(together)
     yield Bar(f"a pair costs at most {MOST_ADDED_NS} ns more, in one thread", f"{one:.1f} ns", one <= MOST_ADDED_NS)
     yield Bar(
         f"in 4 threads at most {MOST_BESIDE_OTHERS} times that, {MOST_BESIDE_OTHERS * MOST_ADDED_NS:.0f} ns",
-        f"{four:.1f} ns, {four / one:.2f} times what it costs more in one here",
+        f"{four:.1f} ns, {four / one:.2f} times what it costs more in one here {beside_it(alone, together)}",
         four <= MOST_BESIDE_OTHERS * MOST_ADDED_NS,
     )
 
 
 def of_processes(rows: list[dict]) -> Iterator[Bar]:
-    one, four = added_ns(find(rows, processes=1)), added_ns(find(rows, processes=4))
+    alone, together = find(rows, processes=1), find(rows, processes=4)
+    one, four = added_ns(alone), added_ns(together)
     yield Bar(
         f"in 4 processes of one session at most {MOST_BESIDE_OTHERS} times what it costs more in one",
-        f"{four:.1f} ns after {one:.1f}, {four / one:.2f} times",
+        f"{four:.1f} ns after {one:.1f}, {four / one:.2f} times {beside_it(alone, together)}",
         four <= MOST_BESIDE_OTHERS * one,
     )
 

@@ -49,6 +49,22 @@ class LimitTest {
     }
 
     @Test
+    void whatTheContextTakesIsChargedOnceWhereThatIsAskedFor() {
+        Guest guest = rig.gpuslice(
+                        "run",
+                        "--limit",
+                        "64MB",
+                        "--count-context=16MB",
+                        "--",
+                        rig.tree.program("fill"),
+                        "--free-some",
+                        10)
+                .finish();
+
+        assertThat(guest.output()).contains("held=48 refused=2", "again=48 refused=2");
+    }
+
+    @Test
     void linearManagedAndPitchedMemoryAreAllCharged() {
         Guest guest = rig.under("64MB", "kinds");
 
