@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "gpuslice_abi.h"
 
@@ -1405,9 +1406,14 @@ static gs_result fake_cuMemExportToShareableHandle(void *shareable, gs_handle ha
     ENTER(cuMemExportToShareableHandle);
     if (shareable == NULL || type != GS_HANDLE_POSIX_FD || find(PHYSICAL, handle) == NULL)
         return unlock(GS_INVALID_VALUE);
-    static int exported = -1; /* one for all who leave it open: who fuzzes exports without end */
-    if (fcntl(exported, F_GETFD) < 0)
+    /* One for all who leave it open: who fuzzes exports without end. Where it was closed, its number may be another file's. */
+    static int exported = -1;
+    static struct stat made;
+    struct stat now;
+    if (fstat(exported, &now) != 0 || now.st_dev != made.st_dev || now.st_ino != made.st_ino) {
         exported = memfd_create("exported", MFD_CLOEXEC);
+        fstat(exported, &made);
+    }
     *(int *)shareable = exported;
     return unlock(GS_SUCCESS);
 }
