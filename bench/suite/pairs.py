@@ -97,14 +97,15 @@ def threads(stage: Stage, profile: Profile) -> list[dict]:
 
 
 def processes(stage: Stage, profile: Profile) -> list[dict]:
-    """So many processes at once, of one session and on one card."""
+    """So many processes at once, of one session. Each has a card of its own: what they cost each other in the simulator's
+    books is left out."""
     daemon = stage.daemon()
 
     def churners(row):
-        session, baseline, subject = daemon.open_session(LIMIT), stage.card(), stage.card()
+        session, count = daemon.open_session(LIMIT), range(row["processes"])
         return (
-            Churner([stage.program("pairs", "linear", extra=baseline) for _ in range(row["processes"])]),
-            Churner([stage.program("pairs", "linear", extra=subject | session) for _ in range(row["processes"])]),
+            Churner([stage.program("pairs", "linear", extra=stage.card()) for _ in count]),
+            Churner([stage.program("pairs", "linear", extra=stage.card() | session) for _ in count]),
         )
 
     return rows_of([{"processes": count} for count in (1, 2, 4)], churners, profile)

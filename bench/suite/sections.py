@@ -18,8 +18,8 @@ SECTIONS: dict[str, Callable[..., str]] = {
     "processes": about_pairs.pairs_by(
         "processes",
         "A pair, by processes",
-        "So many processes of one session at once, on one card. What busy processors share slows both sides down: the"
-        " column without gpuslice shows by how much, and that changes with where a hypervisor puts virtual ones.",
+        "So many processes of one session at once, each on a simulated card of its own, whose books they would otherwise"
+        " pass each other.",
         "process",
         "processes",
     ),
