@@ -11,7 +11,7 @@ SECTIONS: dict[str, Callable[..., str]] = {
         "A pair, by threads",
         "`cuMemAlloc` and `cuMemFree` of 4 KiB. Threads pass each other the lines of the card's books and of ours; what"
         " that costs depends on how far apart the processors are. With virtual ones, 4 threads were seen to cost 37 to"
-        " 220 ns more, hour by hour, where they took 80 to 260 without gpuslice.",
+        " 240 ns more, hour by hour, where they took 80 to 260 without gpuslice.",
         "thread",
         "threads",
     ),
