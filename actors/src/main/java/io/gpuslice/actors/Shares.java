@@ -97,14 +97,15 @@ final class Shares {
     private record Transfer(Block block, Optional<Request> request, Party asked) {}
 
     private static final class Entry {
-        private Optional<Party> payer = Optional.empty();
+        /** Only one, but for an heir that a daemon before did not see the end of when the next one had taken over. */
+        private final Set<Party> payers = new HashSet<>();
         /** In the order in which they came. */
         private final Map<Party, Long> users = new LinkedHashMap<>();
 
         private Optional<Transfer> transfer = Optional.empty();
 
         boolean isOver() {
-            return payer.isEmpty() && users.isEmpty() && transfer.isEmpty();
+            return payers.isEmpty() && users.isEmpty() && transfer.isEmpty();
         }
     }
 
@@ -150,13 +151,16 @@ final class Shares {
         }
     }
 
-    /** The first who says so is believed: a second one tells a tale, or hands over what it has to that very heir. */
+    /**
+     * The first exporter is believed: a second one tells a tale, or hands over what it has to an heir that is known. That
+     * somebody is an heir is in the journal.
+     */
     private void pays(Party who, ShareKey key, boolean inherited) {
         Name name = new Name(who.uid(), key);
         orphans.remove(name);
         Entry entry = entry(name);
-        if (inherited || entry.payer.isEmpty()) {
-            entry.payer = Optional.of(who);
+        if (inherited || entry.payers.isEmpty()) {
+            entry.payers.add(who);
             entry.users.remove(who);
         }
     }
@@ -164,10 +168,10 @@ final class Shares {
     private void uses(Party who, ShareKey key, long bytes) {
         Name name = new Name(who.uid(), key);
         Entry entry = entry(name);
-        if (!entry.payer.equals(Optional.of(who))) {
+        if (!entry.payers.contains(who)) {
             entry.users.put(who, bytes);
         }
-        if (entry.payer.isEmpty() && entry.transfer.isEmpty() && orphans.containsKey(name)) {
+        if (entry.payers.isEmpty() && entry.transfer.isEmpty() && orphans.containsKey(name)) {
             handOn(name, entry, orphans.remove(name), Optional.empty());
         }
     }
@@ -176,9 +180,7 @@ final class Shares {
         Name name = new Name(who.uid(), key);
         Entry entry = entry(name);
         entry.users.remove(who);
-        if (entry.payer.equals(Optional.of(who))) {
-            entry.payer = Optional.empty();
-        }
+        entry.payers.remove(who);
         entry.transfer
                 .filter(transfer -> transfer.asked().equals(who))
                 .ifPresent(transfer -> handOn(name, entry, transfer.block(), transfer.request()));
@@ -191,8 +193,7 @@ final class Shares {
             Name name = new Name(asked.from().uid(), key);
             Entry entry = entry(name);
             entry.users.remove(asked.from());
-            if (entry.payer.equals(Optional.of(asked.from()))) {
-                entry.payer = Optional.empty();
+            if (entry.payers.remove(asked.from()) && entry.payers.isEmpty()) {
                 handOn(name, entry, block, Optional.of(request));
             } else {
                 request.open.remove(key);
@@ -236,7 +237,7 @@ final class Shares {
         entry.transfer.filter(transfer -> transfer.asked().equals(answer.who())).ifPresent(transfer -> {
             entry.users.remove(answer.who());
             if (answer.taken()) {
-                entry.payer = Optional.of(answer.who());
+                entry.payers.add(answer.who());
                 entry.transfer = Optional.empty();
                 transfer.request().ifPresent(asked -> settle(asked, answer.key()));
             } else {

@@ -92,6 +92,24 @@ class SharesTest {
         assertThat(b.hasMessages()).isFalse();
     }
 
+    /** The daemon died when the second heir had it in its journal, and the first one's own end was not in its. */
+    @Test
+    void aHeirWhoHandedOnBeforeARestartHasNothingMoreToHandOver() {
+        Shares.Party third = party(b, 5, 1000);
+        for (boolean firstComesFirst : new boolean[] {true, false}) {
+            BehaviorTestKit<Shares.Command> restarted = BehaviorTestKit.create(Shares.create());
+            restarted.run(new Shares.Pays(firstComesFirst ? importer : other, KEY, true));
+            restarted.run(new Shares.Uses(third, KEY, 0));
+            restarted.run(new Shares.Pays(firstComesFirst ? other : importer, KEY, true));
+            restarted.run(new Shares.Ready());
+
+            restarted.run(new Shares.HandOver(importer, Map.of(KEY, BLOCK)));
+
+            b.expectMessage(handedOver(importer));
+            assertThat(b.hasMessages()).isFalse();
+        }
+    }
+
     @Test
     void nothingIsHandedOverBeforeAllSessionsAreThere() {
         BehaviorTestKit<Shares.Command> early = BehaviorTestKit.create(Shares.create());
