@@ -2,6 +2,7 @@
 #include "accounting.h"
 
 #include <sched.h>
+#include <stddef.h>
 
 #include "hot.h"
 
@@ -42,20 +43,25 @@ void accounting_claim_stripe(struct process *process)
     counting.stripe = claimed < GPUSLICE_PAGE_STRIPES ? claimed + 1 : 0;
 }
 
+/* A device's own word of a counter, and the words for it in the stripes, `offset` bytes from where each begins. */
+static uint64_t counted(const struct page *page, uint32_t device, const uint64_t *own, size_t offset)
+{
+    uint64_t sum = __atomic_load_n(own, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < GPUSLICE_PAGE_STRIPES && device < GPUSLICE_STRIPE_DEVICES; i++) {
+        const uint64_t *words = (const uint64_t *)((const char *)&page->counts[i] + offset);
+        sum += __atomic_load_n(&words[device], __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
 uint64_t accounting_allocations(const struct page *page, uint32_t device)
 {
-    uint64_t sum = __atomic_load_n(&page->devices[device].allocations, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < GPUSLICE_PAGE_STRIPES && device < GPUSLICE_STRIPE_DEVICES; i++)
-        sum += __atomic_load_n(&page->counts[i].allocations[device], __ATOMIC_RELAXED);
-    return sum;
+    return counted(page, device, &page->devices[device].allocations, offsetof(struct gpuslice_page_counts, allocations));
 }
 
 uint64_t accounting_frees(const struct page *page, uint32_t device)
 {
-    uint64_t sum = __atomic_load_n(&page->devices[device].frees, __ATOMIC_RELAXED);
-    for (uint32_t i = 0; i < GPUSLICE_PAGE_STRIPES && device < GPUSLICE_STRIPE_DEVICES; i++)
-        sum += __atomic_load_n(&page->counts[i].frees[device], __ATOMIC_RELAXED);
-    return sum;
+    return counted(page, device, &page->devices[device].frees, offsetof(struct gpuslice_page_counts, frees));
 }
 
 void accounting_hand_over(struct page *page, struct page *newer, uint32_t device_count)
