@@ -52,6 +52,16 @@ public final class Calls implements AutoCloseable {
         return reply.status() == UNKNOWN || reply.status() == CLOSED ? Optional.empty() : Optional.of(accepted(reply));
     }
 
+    /**
+     * The session that is meant; empty: it has ended, as the daemon remembers of a while for whoever names the whole id.
+     *
+     * @throws Failure if there is none such
+     */
+    public Optional<Json> findOrEnded(String selector) throws Failure {
+        Answering.Reply reply = daemon.ask("GET", session(selector), NOTHING);
+        return reply.status() == CLOSED ? Optional.empty() : Optional.of(accepted(reply));
+    }
+
     /** The path of one session. */
     public static String session(String selector) {
         return "/sessions/" + encoded(selector);
@@ -62,7 +72,20 @@ public final class Calls implements AutoCloseable {
      *
      * @param silent ids of those that did not answer in time
      */
-    public record Listed(List<Json> sessions, Set<String> silent) {}
+    public record Listed(List<Json> sessions, Set<String> silent) {
+
+        /** What to call one of them: its name, where that means it alone; else its id. */
+        String selector(Json session) {
+            String name = session.text("name", "");
+            boolean plain = !name.isEmpty()
+                    && sessions.stream()
+                                    .filter(other ->
+                                            name.equals(other.text("name", "")) || name.equals(other.text("id", "")))
+                                    .count()
+                            == 1;
+            return plain ? name : session.text("id", "");
+        }
+    }
 
     /** Lists them. */
     public Listed sessions() throws Failure {

@@ -99,13 +99,13 @@ final class CdiVerb {
 
     private List<CdiSpec.Slice> slices(Connection connection, List<String> selectors) throws Failure {
         Calls calls = new Calls(connection, context.operatorToken());
-        List<Json> all = calls.sessions().sessions();
+        Calls.Listed all = calls.sessions();
         SequencedSet<String> wanted = new LinkedHashSet<>();
         for (String selector : selectors) {
             wanted.add(calls.get(Calls.session(selector)).text("id", selector));
         }
         if (selectors.isEmpty()) {
-            all.stream()
+            all.sessions().stream()
                     .filter(session -> session.text("state", "").equals("ACTIVE"))
                     .forEach(session -> wanted.add(session.text("id", "")));
         }
@@ -122,17 +122,12 @@ final class CdiVerb {
         return slices;
     }
 
-    /** The session's name, where it can be a device's and means this session alone; else its id. */
-    private static String device(String id, List<Json> all) {
-        return all.stream()
+    /** What the session is called, where a device may be called so; else its id. */
+    private static String device(String id, Calls.Listed all) {
+        return all.sessions().stream()
                 .filter(session -> session.text("id", "").equals(id))
-                .map(session -> session.text("name", ""))
+                .map(all::selector)
                 .filter(CdiSpec::isName)
-                .filter(name -> all.stream()
-                                .filter(session -> session.text("name", "").equals(name)
-                                        || session.text("id", "").equals(name))
-                                .count()
-                        == 1)
                 .findFirst()
                 .orElse(id);
     }

@@ -3,7 +3,6 @@ package io.gpuslice.cli;
 
 import io.gpuslice.cli.completion.CompletionScript;
 import io.gpuslice.config.Sizes;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,8 +25,8 @@ final class CompletionVerb {
      */
     int perform(String what, CommandSpec gpuslice) throws Failure {
         switch (what) {
-            case "sessions" -> print(sessions());
-            case "devices" -> print(devices());
+            case "sessions" -> print(ask(this::sessions));
+            case "devices" -> print(ask(CompletionVerb::devices));
             default ->
                 context.out()
                         .print(CompletionScript.named(what)
@@ -44,46 +43,42 @@ final class CompletionVerb {
         lines.forEach(context.out()::println);
     }
 
-    /** By their names, if those mean one session alone; else by their ids. Inside a session there is that alone. */
-    private List<String> sessions() throws Failure {
+    /** What the daemon is asked for. */
+    @FunctionalInterface
+    private interface Question {
+        List<String> of(Calls calls) throws Failure;
+    }
+
+    /** Nothing to offer where no daemon runs. */
+    private List<String> ask(Question question) throws Failure {
         Optional<Connection> found = Daemons.toLookAt(context).find();
         if (found.isEmpty()) {
             return List.of();
         }
-        try (Connection connection = found.get()) {
-            List<Json> sessions = new Calls(connection, context.operatorToken())
-                    .sessions().sessions().stream()
-                            .filter(session -> context.session().isEmpty()
-                                    || context.session().get().equals(session.text("id", "")))
-                            .toList();
-            List<String> names =
-                    sessions.stream().map(session -> session.text("name", "")).toList();
-            return sessions.stream()
-                    .map(session -> {
-                        String name = session.text("name", "");
-                        boolean plain = !name.isEmpty() && Collections.frequency(names, name) == 1;
-                        return line(
-                                plain ? name : session.text("id", ""),
-                                Sizes.format(session.number("limit_bytes", 0)) + ", "
-                                        + session.object("leader").text("command", "no leader"));
-                    })
-                    .toList();
+        try (Calls calls = new Calls(found.get(), context.operatorToken())) {
+            return question.of(calls);
         }
     }
 
-    private List<String> devices() throws Failure {
-        Optional<Connection> found = Daemons.toLookAt(context).find();
-        if (found.isEmpty()) {
-            return List.of();
-        }
-        try (Connection connection = found.get()) {
-            return new Calls(connection, context.operatorToken())
-                    .get("/devices").objects("devices").stream()
-                            .map(device -> line(
-                                    String.valueOf(device.number("index", 0)),
-                                    Sizes.format(device.number("total_bytes", 0)) + ", " + device.text("uuid", "")))
-                            .toList();
-        }
+    /** Inside a session there is that alone. */
+    private List<String> sessions(Calls calls) throws Failure {
+        Calls.Listed all = calls.sessions();
+        return all.sessions().stream()
+                .filter(session ->
+                        context.session().isEmpty() || context.session().get().equals(session.text("id", "")))
+                .map(session -> line(
+                        all.selector(session),
+                        Sizes.format(session.number("limit_bytes", 0)) + ", "
+                                + session.object("leader").text("command", "no leader")))
+                .toList();
+    }
+
+    private static List<String> devices(Calls calls) throws Failure {
+        return calls.get("/devices").objects("devices").stream()
+                .map(device -> line(
+                        String.valueOf(device.number("index", 0)),
+                        Sizes.format(device.number("total_bytes", 0)) + ", " + device.text("uuid", "")))
+                .toList();
     }
 
     private static String line(String word, String description) {

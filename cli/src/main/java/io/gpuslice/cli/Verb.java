@@ -52,7 +52,8 @@ enum Verb {
     RM("Ends sessions.", "One with living processes is left alone, unless forced.", "gpuslice rm --force train"),
     WAIT(
             "Waits until sessions have ended.",
-            "Prints the id of each when it has. Goes on when the daemon is started anew meanwhile.",
+            "Prints the id of each when it has. Goes on when the daemon is started anew meanwhile. One that has ended"
+                    + " already is found by its whole id, as long as the daemon remembers it.",
             "gpuslice wait train && echo done",
             "gpuslice wait --timeout 2h $(gpuslice ps -q)"),
     STATS(
@@ -71,7 +72,8 @@ enum Verb {
             "gpuslice events train --recent --format json"),
     LOGS(
             "Shows the daemon's log, or what became of a session of late.",
-            "Of a session the daemon remembers what happened since its own start, as far as it keeps it.",
+            "Of a session the daemon remembers what happened since its own start, as far as it keeps it; of one that"
+                    + " has ended, too, by its whole id.",
             "gpuslice logs -f",
             "gpuslice logs train -n 20"),
     DEVICES("Lists the GPUs.", "", "gpuslice devices"),

@@ -31,11 +31,16 @@ class ViewsTest {
         assertThat(rig.run("logs", "seen").ok().out()).contains(" open ", " join ", " deny ");
         assertThat(rig.run("wait", "--timeout", "200ms", "seen").code()).isEqualTo(1);
 
-        Guest waiting = rig.gpuslice("wait", "seen");
+        // By its id, which is good for one that has ended, too: which of the two verbs comes first is not known.
+        Guest waiting = rig.gpuslice("wait", id);
         assertThat(rig.run("rm", "--force", "seen").ok().out().strip()).isEqualTo(id);
         assertThat(waiting.exitCode()).isZero();
         assertThat(waiting.output().strip()).isEqualTo(id);
         assertThat(next(events, "close").path("session_id").asText()).isEqualTo(id);
+
+        assertThat(rig.run("wait", id).ok().out().strip()).isEqualTo(id);
+        assertThat(rig.run("logs", "--follow", id).ok().out()).contains(" open ", " deny ", " close ");
+        assertThat(rig.run("wait", "0123456789abcdef").code()).isEqualTo(1);
     }
 
     @Test

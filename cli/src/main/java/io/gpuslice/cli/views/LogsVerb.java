@@ -60,13 +60,15 @@ public final class LogsVerb {
     }
 
     /**
-     * Of a session: what the daemon remembers, which is since its start at most.
+     * Of a session, also of one that has ended, by its whole id: what the daemon remembers, which is since its start at
+     * most.
      *
      * @param follow whether to go on with what happens
      */
     private int session(String selector, int lines, boolean follow, OutputOptions output) throws Failure {
         try (Calls calls = Daemons.toLookAt(context).calls()) {
-            String path = Calls.session(Selected.id(context, calls, selector)) + "/events";
+            Optional<String> living = Selected.idOrEnded(context, calls, selector);
+            String path = living.map(id -> Calls.session(id) + "/events").orElse("/events");
             Deque<Json> last = new ArrayDeque<>();
             long before;
             long number = 0;
@@ -74,13 +76,16 @@ public final class LogsVerb {
                 before = number;
                 Json answer = calls.get(path + "?after=" + before);
                 number = answer.number("last", before);
-                answer.objects("events").forEach(last::addLast);
+                answer.objects("events").stream()
+                        .filter(event -> living.isPresent()
+                                || event.text("session_id", "").equals(selector))
+                        .forEach(last::addLast);
                 while (last.size() > lines) {
                     last.removeFirst();
                 }
             } while (number > before);
             last.forEach(event -> show(event, output));
-            if (!follow) {
+            if (!follow || living.isEmpty()) {
                 return ExitCode.DONE;
             }
             EventStream stream = calls.watch(path + "?after=" + number);

@@ -38,7 +38,17 @@ record Selected(Set<String> ids, Predicate<Json> filter) {
 
     /** Of one session. From inside of one no other can be seen. */
     static String id(Context context, Calls calls, String selector) throws Failure {
-        String id = calls.get(Calls.session(selector)).text("id", selector);
+        return visible(context, calls.get(Calls.session(selector)), selector);
+    }
+
+    /** As {@link #id}; empty: the selector is the id of a session that has ended of late. */
+    static Optional<String> idOrEnded(Context context, Calls calls, String selector) throws Failure {
+        Optional<Json> session = calls.findOrEnded(selector);
+        return session.isEmpty() ? Optional.empty() : Optional.of(visible(context, session.get(), selector));
+    }
+
+    private static String visible(Context context, Json session, String selector) throws Failure {
+        String id = session.text("id", selector);
         Optional<String> inside = context.session();
         if (inside.isPresent() && !inside.get().equals(id)) {
             throw new Failure(

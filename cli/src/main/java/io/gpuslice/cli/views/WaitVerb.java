@@ -35,7 +35,8 @@ public final class WaitVerb {
     }
 
     /**
-     * Waits for all of them, and says each when it has ended.
+     * Waits for all of them, and says each when it has ended. One that ended before is no mistake, where it is named by
+     * its whole id: whoever waits for what may end at any time cannot know.
      *
      * @param timeout as typed; empty: for ever
      * @throws Failure if one is not there to begin with, or still there at the end
@@ -44,7 +45,8 @@ public final class WaitVerb {
         Wait wait = new Wait(longest(timeout), System.nanoTime(), new LinkedHashSet<>());
         try (Calls calls = Daemons.toLookAt(context).calls()) {
             for (String selector : selectors) {
-                wait.left().add(Selected.id(context, calls, selector));
+                Optional<String> id = Selected.idOrEnded(context, calls, selector);
+                id.ifPresentOrElse(wait.left()::add, () -> ended(selector, output));
             }
         }
         boolean said = output.quiet();
@@ -75,14 +77,18 @@ public final class WaitVerb {
             for (String id : new ArrayList<>(wait.left())) {
                 if (calls.find(id).isEmpty()) {
                     wait.left().remove(id);
-                    if (!output.quiet()) {
-                        context.out().println(id);
-                    }
+                    ended(id, output);
                 }
             }
             if (!wait.left().isEmpty()) {
                 awaitEnd(stream, wait);
             }
+        }
+    }
+
+    private void ended(String id, OutputOptions output) {
+        if (!output.quiet()) {
+            context.out().println(id);
         }
     }
 

@@ -4,22 +4,10 @@ package io.gpuslice.cli.doctor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class DriverChecksTest {
+class DriverChecksTest extends OnAMadeMachine {
     private static final String DIRECTORY = "/usr/lib/x86_64-linux-gnu";
-
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
 
     // ---- driver
 

@@ -3,25 +3,12 @@ package io.gpuslice.cli.doctor;
 
 import io.gpuslice.wire.Abi;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class EnforcementChecksTest {
+class EnforcementChecksTest extends OnAMadeMachine {
     private static final String LIMIT = String.valueOf(64 << 20);
     private static final String CARD = String.valueOf(24L << 30);
-
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
 
     // ---- the library
 

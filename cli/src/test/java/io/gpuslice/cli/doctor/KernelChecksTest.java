@@ -2,23 +2,9 @@
 package io.gpuslice.cli.doctor;
 
 import io.gpuslice.linux.KernelFeature;
-import java.io.IOException;
-import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class KernelChecksTest {
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
-
+class KernelChecksTest extends OnAMadeMachine {
     @Test
     void aKernelThatHasItAllIsFine() {
         FindingAssert.that(KernelChecks.pidfd(made.machine())).isOk("pidfd_open");

@@ -12,22 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class LoaderSearchTest {
+class LoaderSearchTest extends OnAMadeMachine {
     private static final String NAME = "libcuda.so.1";
-
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
 
     private Path found() throws IOException {
         return new LoaderSearch(made.machine()).find(NAME).orElseThrow();

@@ -10,22 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class ServiceChecksTest {
+class ServiceChecksTest extends OnAMadeMachine {
     private static final String PROTOCOL = Abi.ABI_MAJOR + "." + Abi.ABI_MINOR;
-
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
 
     private void answers(String version, String protocol) {
         made.daemon = new Machine.Daemon.Answers(version, protocol, 42, root.resolve("system.sock"));

@@ -2,22 +2,9 @@
 package io.gpuslice.cli.doctor;
 
 import java.io.IOException;
-import java.nio.file.Path;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
-class SurroundingsChecksTest {
-    @TempDir
-    private Path root;
-
-    private MadeMachine made;
-
-    @BeforeEach
-    void make() throws IOException {
-        made = new MadeMachine(root);
-    }
-
+class SurroundingsChecksTest extends OnAMadeMachine {
     // ---- containers
 
     private FindingAssert container() {
