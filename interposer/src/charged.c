@@ -190,8 +190,8 @@ bool charged_look_at_uuid(const uint8_t *uuid, struct charged_view *view)
 
 static bool take_entry(struct process *process, uint64_t handle, uint32_t kinds, struct freeing *freeing)
 {
-    if (!hot_free_begin(process, handle, kinds, &freeing->taken) &&
-        !ledger_take_kind(process, handle, kinds, &freeing->taken))
+    bool taken = !shares_is_exporting(process) && hot_free_begin(process, handle, kinds, &freeing->taken);
+    if (!taken && !ledger_take_kind(process, handle, kinds, &freeing->taken))
         return false;
     freeing->what = FREEING_ENTRY;
     /* Now, not when it is free: the driver may have given the address to another thread by then. */
@@ -215,13 +215,14 @@ void charged_free_begin(uint64_t address, struct freeing *freeing)
     freeing->address = address;
     if (process == NULL)
         return;
-    shares_released(process, SHARES_ADDRESS, address);
     if (take_entry(process, address, TABLE_POINTERS, freeing) ||
         atomic_load_explicit(&process->measures, memory_order_relaxed) == 0)
         return;
     freeing->pool = pools_forget(process, address);
-    if (freeing->pool != NULL)
-        freeing->what = FREEING_ASYNC;
+    if (freeing->pool == NULL)
+        return;
+    freeing->what = FREEING_ASYNC;
+    freeing->export = shares_is_exporting(process) ? shares_detach(process, SHARES_ADDRESS, address) : 0;
 }
 
 static void end_entry(struct process *process, const struct freeing *freeing, gs_result result)
@@ -232,16 +233,18 @@ static void end_entry(struct process *process, const struct freeing *freeing, gs
     }
     if (freeing->context != 0)
         contexts_restore(process, freeing->taken.handle, freeing->context);
-    ledger_put_back(&freeing->taken);
+    ledger_put_back(process, &freeing->taken);
 }
 
 static void end_async(struct process *process, const struct freeing *freeing, gs_result result)
 {
     struct reservoir *pool = freeing->pool;
     if (result != GS_SUCCESS) {
+        shares_attach(process, SHARES_ADDRESS, freeing->address, freeing->export);
         pools_remember(process, freeing->address, pool);
         return;
     }
+    shares_release(process, freeing->export);
     int state = lock_enter(&pool->lock);
     ledger_count_free(process, pool->device);
     pools_settle_one(config_get(), process, pool);

@@ -62,6 +62,7 @@ struct freeing {
     uint64_t context;       /* that it goes with, if that is no primary one */
     uint64_t address;
     struct reservoir *pool; /* FREEING_ASYNC */
+    uint64_t export;        /* FREEING_ASYNC: shares.h */
 };
 
 /* Around the real free of a pointer. */

@@ -155,12 +155,7 @@ static bool goes_along(void *context, uint64_t handle)
 static struct taken_list *take(struct process *process, uint32_t device, uint64_t context)
 {
     struct end ending = {process, context};
-    struct taken_list *list = ledger_take_all(process, device, CONTEXTS_KINDS, goes_along, &ending);
-    for (size_t i = 0; list != NULL && i < list->count; i++) {
-        if (TABLE_POINTERS & TABLE_KIND(GPUSLICE_META_KIND(list->taken[i].meta)))
-            shares_released(process, SHARES_ADDRESS, list->taken[i].handle);
-    }
-    return list;
+    return ledger_take_all(process, device, CONTEXTS_KINDS, goes_along, &ending);
 }
 
 static bool device_of(struct process *process, gs_object context, uint32_t *device)

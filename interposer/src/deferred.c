@@ -146,6 +146,6 @@ void deferred_context_ends(struct process *process, uint32_t device, uint64_t co
     while (take_one(process, goes_along, &end, &taken)) {
         if (context != 0)
             contexts_restore(process, taken.handle, context);
-        ledger_put_back(&taken);
+        ledger_put_back(process, &taken);
     }
 }

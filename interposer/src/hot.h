@@ -105,6 +105,7 @@ static inline bool hot_free_begin(struct process *process, uint64_t handle, uint
 {
     struct page *page = process_page(process);
     taken->handle = handle;
+    taken->export = 0; /* should another thread begin to export meanwhile */
     taken->entry = LIKELY(page != NULL) ? hot_take(page, handle, kinds, &taken->meta) : NULL;
     return LIKELY(taken->entry != NULL);
 }

@@ -174,7 +174,7 @@ bool ledger_record(struct process *process, uint32_t device, uint64_t bytes, uin
     return true;
 }
 
-bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken)
+static bool take(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken)
 {
     taken->handle = handle;
     for (;;) {
@@ -189,6 +189,19 @@ bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, 
             return false;
         sched_yield();
     }
+}
+
+static enum shares_of name_space(const struct taken *taken)
+{
+    return GPUSLICE_META_KIND(taken->meta) == GPUSLICE_KIND_PHYSICAL ? SHARES_PHYSICAL : SHARES_ADDRESS;
+}
+
+bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken)
+{
+    if (!take(process, handle, kinds, taken))
+        return false;
+    taken->export = shares_is_exporting(process) ? shares_detach(process, name_space(taken), handle) : 0;
+    return true;
 }
 
 bool ledger_take(struct process *process, uint64_t handle, struct taken *taken)
@@ -213,12 +226,15 @@ void ledger_release(struct process *process, const struct taken *taken)
     }
     uint32_t device = GPUSLICE_META_DEVICE(taken->meta);
     table_release(taken->entry);
+    shares_release(process, taken->export);
     ledger_give_back(process, device, GPUSLICE_META_BYTES(taken->meta), taken->handle);
     ledger_count_free(process, device);
 }
 
-void ledger_put_back(const struct taken *taken)
+void ledger_put_back(struct process *process, const struct taken *taken)
 {
+    if (taken->export != 0)
+        shares_attach(process, name_space(taken), taken->handle, taken->export);
     table_put_back(taken->entry, taken->handle);
 }
 
@@ -226,7 +242,7 @@ void ledger_show(struct process *process, uint32_t device, uint64_t bytes, uint6
 {
     uint64_t meta = GPUSLICE_META(bytes, device, kind);
     struct taken taken;
-    if (!ledger_take_kind(process, handle, TABLE_KIND(kind), &taken)) {
+    if (!take(process, handle, TABLE_KIND(kind), &taken)) {
         if (bytes > 0)
             table_insert(process_page(process), handle, meta); /* a full table only means that this is not shown */
     } else if (bytes == 0) {
@@ -342,7 +358,7 @@ void ledger_settle_all(struct process *process, struct taken_list *list, bool fr
         if (freed)
             ledger_release(process, &list->taken[i]);
         else
-            ledger_put_back(&list->taken[i]);
+            ledger_put_back(process, &list->taken[i]);
     }
     destroy_list(process, list);
 }

@@ -48,6 +48,7 @@ struct taken {
     struct gpuslice_page_entry *entry;
     uint64_t handle;
     uint64_t meta;
+    uint64_t export; /* shares.h: what others may have of it; 0: nothing */
 };
 struct taken_list {
     size_t count, room; /* of `taken` */
@@ -58,14 +59,14 @@ bool ledger_take(struct process *process, uint64_t handle, struct taken *taken);
 /* The same for a handle of these kinds (TABLE_KIND). */
 bool ledger_take_kind(struct process *process, uint64_t handle, uint32_t kinds, struct taken *taken);
 /* Every live entry of these kinds on `device` for which `chosen` says so, taken. Where there is no memory for the list,
- * only some 2,700 or, as NULL says, none: it is said on stderr how many stay counted. */
+ * only some 2,000 or, as NULL says, none: it is said on stderr how many stay counted. */
 struct taken_list *ledger_take_all(struct process *process, uint32_t device, uint32_t kinds,
                                    bool (*chosen)(void *context, uint64_t handle), void *context);
 /* What became of them; frees the list. */
 void ledger_settle_all(struct process *process, struct taken_list *list, bool freed);
 /* The driver freed it (LOWER_USED), or refused to. */
 void ledger_release(struct process *process, const struct taken *taken);
-void ledger_put_back(const struct taken *taken);
+void ledger_put_back(struct process *process, const struct taken *taken);
 
 /* What the session holds and may hold on `device`. False: the daemon does not say; `limit` is as last heard, UINT64_MAX
  * if never. */

@@ -102,11 +102,12 @@ static void end_if_unused(struct process *process, gs_handle handle)
     bool charged = physical->device != PHYSICAL_NOT_CHARGED;
     map_remove(&process->physical.handles, sizeof *physical, physical);
     struct taken taken;
-    shares_released(process, SHARES_PHYSICAL, handle);
-    if (!charged)
+    if (!charged) {
+        shares_released(process, SHARES_PHYSICAL, handle);
         imports_end(process, handle);
-    else if (ledger_take_kind(process, handle, TABLE_KIND(GPUSLICE_KIND_PHYSICAL), &taken))
+    } else if (ledger_take_kind(process, handle, TABLE_KIND(GPUSLICE_KIND_PHYSICAL), &taken)) {
         ledger_release(process, &taken);
+    }
     physical_let_go_all(process, handle); /* a multicast object lets go of what is bound to it */
 }
 

@@ -17,7 +17,7 @@ enum side { EXPORT, IMPORT };
 struct share {
     uint64_t name; /* of side and key */
     uint64_t next; /* in the queue of those that something is to be said about */
-    uint64_t block; /* an export's */
+    uint64_t export; /* its number, of an export */
     uint64_t bytes;
     struct share_key key;
     uint32_t side;
@@ -33,10 +33,16 @@ struct share {
 };
 
 /* What has been exported: under which name, and whether under others too. */
-struct block {
-    uint64_t block;
+struct export {
+    uint64_t number;
     uint64_t name;
     uint64_t names;
+};
+
+/* Where it is. */
+struct block {
+    uint64_t block;
+    uint64_t export;
 };
 
 static uint64_t block_of(enum shares_of of, uint64_t handle)
@@ -123,11 +129,20 @@ static void end(struct shares *shares, struct share *share)
         queue(shares, share);
 }
 
-static void name_block(struct shares *shares, uint64_t block, uint64_t name)
+/* The number of what is at `block`; 0: no memory, so its release will not be said; its owner's end will. */
+static uint64_t number_of(struct shares *shares, uint64_t block)
 {
     struct block *known = map_add(&shares->blocks, sizeof *known, block);
+    if (known != NULL && known->export == 0)
+        known->export = ++shares->numbers;
+    return known != NULL ? known->export : 0;
+}
+
+static void name_export(struct shares *shares, uint64_t number, uint64_t name)
+{
+    struct export *known = number != 0 ? map_add(&shares->exports, sizeof *known, number) : NULL;
     if (known == NULL)
-        return; /* its release will not be said; its owner's end will */
+        return;
     known->names++;
     known->name = name;
 }
@@ -140,16 +155,16 @@ static void withhold(struct shares *shares, struct share *share)
     shares->withholding[share->device] += share->bytes;
 }
 
-static void release(struct shares *shares, uint64_t block)
+static void release(struct shares *shares, uint64_t number)
 {
-    struct block *known = map_find(&shares->blocks, sizeof *known, block);
+    struct export *known = map_find(&shares->exports, sizeof *known, number);
     if (known == NULL)
         return;
     bool many = known->names > 1, withheld = false;
     struct share *share = many ? map_next(&shares->live, sizeof *share, NULL) : named(shares, known->name);
-    map_remove(&shares->blocks, sizeof *known, known);
+    map_remove(&shares->exports, sizeof *known, known);
     for (; share != NULL; share = many ? map_next(&shares->live, sizeof *share, share) : NULL) {
-        if (share->side != EXPORT || share->block != block || share->references == 0)
+        if (share->side != EXPORT || share->export != number || share->references == 0)
             continue;
         if (share->heard && !withheld) {
             withhold(shares, share);
@@ -198,9 +213,10 @@ bool shares_exported(const struct config *config, struct process *process, enum 
         return true;
     int state = lock_enter(&shares->lock);
     struct share *share = add(shares, EXPORT, key);
-    if (share != NULL && (share->references == 0 || share->block != block_of(of, handle))) {
-        share->block = block_of(of, handle);
-        name_block(shares, share->block, share->name);
+    uint64_t number = share != NULL ? number_of(shares, block_of(of, handle)) : 0;
+    if (share != NULL && (share->references == 0 || share->export != number)) {
+        share->export = number;
+        name_export(shares, number, share->name);
         begin(shares, share, device, bytes);
     }
     atomic_store_explicit(&shares->exporting, 1, memory_order_relaxed);
@@ -217,11 +233,46 @@ bool shares_exported(const struct config *config, struct process *process, enum 
     return !unheard;
 }
 
-void shares_released_now(struct process *process, enum shares_of of, uint64_t handle)
+static uint64_t detach(struct shares *shares, uint64_t block)
+{
+    struct block *known = map_find(&shares->blocks, sizeof *known, block);
+    uint64_t number = known != NULL ? known->export : 0;
+    if (known != NULL)
+        map_remove(&shares->blocks, sizeof *known, known);
+    return number;
+}
+
+static void attach(struct shares *shares, uint64_t block, uint64_t number)
+{
+    struct block *known = number != 0 ? map_add(&shares->blocks, sizeof *known, block) : NULL;
+    if (known != NULL)
+        known->export = number;
+}
+
+uint64_t shares_detach(struct process *process, enum shares_of of, uint64_t handle)
 {
     struct shares *shares = &process->shares;
     int state = lock_enter(&shares->lock);
-    release(shares, block_of(of, handle));
+    uint64_t number = detach(shares, block_of(of, handle));
+    lock_leave(&shares->lock, state);
+    return number;
+}
+
+void shares_attach(struct process *process, enum shares_of of, uint64_t handle, uint64_t export)
+{
+    struct shares *shares = &process->shares;
+    int state = lock_enter(&shares->lock);
+    attach(shares, block_of(of, handle), export);
+    lock_leave(&shares->lock, state);
+}
+
+void shares_release(struct process *process, uint64_t export)
+{
+    struct shares *shares = &process->shares;
+    if (export == 0)
+        return;
+    int state = lock_enter(&shares->lock);
+    release(shares, export);
     lock_leave(&shares->lock, state);
     speak(NULL, process);
 }
@@ -241,15 +292,17 @@ void shares_renamed(struct process *process, enum shares_of of, uint64_t from, u
 {
     struct shares *shares = &process->shares;
     int state = lock_enter(&shares->lock);
-    for (struct share *share = NULL; (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
-        if (share->side != EXPORT || share->references == 0 || share->block != block_of(of, from))
+    uint64_t former = detach(shares, block_of(of, from)), latter = detach(shares, block_of(of, to));
+    attach(shares, block_of(of, to), latter != 0 ? latter : former);
+    for (struct share *share = NULL; latter != 0 && (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
+        if (share->side != EXPORT || share->export != former || former == 0)
             continue;
-        share->block = block_of(of, to);
-        name_block(shares, share->block, share->name);
+        share->export = latter;
+        name_export(shares, latter, share->name);
     }
-    struct block *former = map_find(&shares->blocks, sizeof *former, block_of(of, from));
-    if (former != NULL)
-        map_remove(&shares->blocks, sizeof *former, former);
+    struct export *merged = latter != 0 ? map_find(&shares->exports, sizeof *merged, former) : NULL;
+    if (merged != NULL)
+        map_remove(&shares->exports, sizeof *merged, merged);
     lock_leave(&shares->lock, state);
 }
 

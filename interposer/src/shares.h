@@ -25,20 +25,25 @@ bool shares_key_is_set(const struct share_key *key);
 bool shares_exported(const struct config *config, struct process *process, enum shares_of of, uint64_t handle,
                      uint32_t device, uint64_t bytes, const struct share_key *key);
 
-/* `handle` is about to be let go of, whatever the driver then says: should it refuse, the memory counts twice as long as
- * this process lives, and not at all never. Before its bytes are credited. */
-void shares_released_now(struct process *process, enum shares_of of, uint64_t handle);
-
 static inline bool shares_is_exporting(const struct process *process)
 {
     /* relaxed: who frees what another thread exported has heard from that thread. */
     return atomic_load_explicit(&process->shares.exporting, memory_order_relaxed) != 0;
 }
 
+/* `handle` is about to be let go of: another thread may have it for other memory as soon as the driver has it. What it
+ * stood for, for one of the next two; 0: nobody else may have it. */
+uint64_t shares_detach(struct process *process, enum shares_of of, uint64_t handle);
+/* The driver refused. */
+void shares_attach(struct process *process, enum shares_of of, uint64_t handle, uint64_t export);
+/* The driver has it. Before its bytes are credited: whoever uses it pays before this process does not. */
+void shares_release(struct process *process, uint64_t export);
+
+/* As both of them, for what is gone already. */
 static inline void shares_released(struct process *process, enum shares_of of, uint64_t handle)
 {
     if (shares_is_exporting(process))
-        shares_released_now(process, of, handle);
+        shares_release(process, shares_detach(process, of, handle));
 }
 
 /* What was exported as `from` is called `to` from now on. */

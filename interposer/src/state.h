@@ -196,7 +196,9 @@ struct shares {
     _Atomic uint32_t exporting; /* something has been exported: until then no free looks here */
     struct lock lock;           /* taken with the process's lock held, never before it */
     struct map live;
-    struct map blocks;
+    struct map exports;         /* memory of this process that others may have, by a number of its own */
+    struct map blocks;          /* which of it an address, or a handle, stands for now */
+    uint64_t numbers;           /* that were given */
     uint64_t first, last;       /* the queue of those that something is to be said about */
     uint64_t withholding[GPUSLICE_MAX_DEVICES]; /* bytes of the next credits that stay in `used` */
     bool full;                  /* told */

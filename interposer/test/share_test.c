@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "deferred.h"
+#include "driver.h"
 #include "imports.h"
 #include "ledger.h"
 #include "process.h"
@@ -63,6 +65,7 @@ static void theDaemonHearsWhatIsExportedAndWhenItIsLetGo(void)
     check_frame(1, GPUSLICE_SHARE_RELEASED, 0, 0, handle.bytes);
     CHECK_EQUAL(process_get()->shares.live.count, 0);
     CHECK_EQUAL(process_get()->shares.blocks.count, 0);
+    CHECK_EQUAL(process_get()->shares.exports.count, 0);
 }
 
 static void theDaemonHearsOfAPoolsPointers(void)
@@ -170,6 +173,59 @@ static void theEndOfAContextLetsGoOfWhatWasSharedInIt(void)
     CHECK_EQUAL(session_shares(heard), 2);
     check_frame(0, GPUSLICE_SHARE_RELEASED, 0, 0, handle.bytes);
     check_frame(1, GPUSLICE_SHARE_CLOSED, 0, 0, other.bytes);
+}
+
+static void whatTheDriverDoesNotTakeBackIsNotLetGoOf(void)
+{
+    struct gs_ipc_handle handle, again;
+    gs_deviceptr address = exported(3 * MIB, &handle);
+    CHECK_EQUAL(session_shares(heard), 1);
+    driver_fail(DRIVER_cuMemFree_v2, GS_INVALID_VALUE, 0);
+    CHECK_EQUAL(cuMemFree_v2(address), GS_INVALID_VALUE);
+    CHECK_EQUAL(cuIpcGetMemHandle(&again, address), GS_SUCCESS); /* still the same */
+    CHECK_EQUAL(session_shares(heard), 0);
+    CHECK_EQUAL(session_used(0), 3 * MIB);
+    CHECK_EQUAL(cuMemFree_v2(address), GS_SUCCESS);
+    CHECK_EQUAL(session_shares(heard), 1);
+    check_frame(0, GPUSLICE_SHARE_RELEASED, 0, 0, handle.bytes);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
+static void whatIsFreedLaterIsLetGoOfThen(void)
+{
+    struct gs_ipc_handle handle;
+    gs_deviceptr address = exported(3 * MIB, &handle);
+    CHECK_EQUAL(session_shares(heard), 1);
+    driver_lag(true);
+    CHECK_EQUAL(cuMemFreeAsync(address, NULL), GS_SUCCESS);
+    CHECK_EQUAL(session_shares(heard), 0);
+    CHECK_EQUAL(session_used(0), 3 * MIB);
+    driver_lag(false);
+    deferred_settle(process_get());
+    CHECK_EQUAL(session_shares(heard), 1);
+    check_frame(0, GPUSLICE_SHARE_RELEASED, 0, 0, handle.bytes);
+    CHECK_EQUAL(session_used(0), 0);
+}
+
+static void anAddressThatIsGivenAgainBeforeTheFreeIsOverIsOtherMemory(void)
+{
+    struct process *process = process_get();
+    struct share_key key = {{'k'}}, other = {{'o'}};
+    session_shares(heard);
+    CHECK(ledger_reserve(config_get(), process, 0, 3 * MIB));
+    CHECK(shares_exported(config_get(), process, SHARES_ADDRESS, 0x1000, 0, MIB, &key));
+    uint64_t export = shares_detach(process, SHARES_ADDRESS, 0x1000);
+    CHECK(shares_exported(config_get(), process, SHARES_ADDRESS, 0x1000, 0, 2 * MIB, &other)); /* another thread's */
+    CHECK_EQUAL(session_shares(heard), 2);
+    shares_release(process, export);
+    CHECK_EQUAL(session_shares(heard), 1);
+    check_frame(0, GPUSLICE_SHARE_RELEASED, 0, 0, key.bytes);
+    shares_released(process, SHARES_ADDRESS, 0x1000);
+    CHECK_EQUAL(session_shares(heard), 1);
+    check_frame(0, GPUSLICE_SHARE_RELEASED, 0, 0, other.bytes);
+    CHECK_EQUAL(process->shares.live.count, 0);
+    CHECK_EQUAL(process->shares.exports.count, 0);
+    ledger_give_back(process, 0, 3 * MIB, 0x1000);
 }
 
 static void whileTheDaemonIsAwayNothingIsLost(void)
@@ -416,6 +472,9 @@ void share_tests(void)
     RUN_IN_SESSION(whatIsOnesOwnIsNotToldAsAnImport, 64 * MIB);
     RUN_IN_SESSION(whatHasNoKeyIsNotFollowed, 64 * MIB);
     RUN_IN_SESSION(theEndOfAContextLetsGoOfWhatWasSharedInIt, 64 * MIB);
+    RUN_IN_SESSION(whatTheDriverDoesNotTakeBackIsNotLetGoOf, 64 * MIB);
+    RUN_IN_SESSION(whatIsFreedLaterIsLetGoOfThen, 64 * MIB);
+    RUN_IN_SESSION(anAddressThatIsGivenAgainBeforeTheFreeIsOverIsOtherMemory, 64 * MIB);
     RUN_IN_SESSION(whileTheDaemonIsAwayNothingIsLost, 64 * MIB);
     RUN_IN_SESSION(whatTheDaemonCannotHearOfIsNotExported, 64 * MIB);
     RUN_IN_SESSION(whatTheDaemonCannotHearOfIsNotImported, 64 * MIB);

@@ -879,7 +879,7 @@ static void inAStrictSessionADriverThatFailsIsNoFree(void)
     CHECK_EQUAL(line_of(scene)->used, 0);
     CHECK(hold(scene, MIB, 0x1000)); /* there is credit, and yet it is asked for */
     CHECK(ledger_take(scene->process, 0x1000, &taken));
-    ledger_put_back(&taken); /* the driver did not free it */
+    ledger_put_back(scene->process, &taken); /* the driver did not free it */
     CHECK_EQUAL(line_of(scene)->used, MIB);
     CHECK(ledger_take(scene->process, 0x1000, &taken));
     ledger_release(scene->process, &taken);

@@ -238,19 +238,22 @@ static const struct operation import_operations[] = {
 
 /* ------------------------------------------------------------ the round */
 
-/* Only a call that asks makes the books follow a pool that has shrunk by itself, and only one that the daemon has to refuse
- * tells it what it missed, while it was away, of exports and imports. */
+/* Only a call that asks makes the books follow a pool that has shrunk by itself, or a stream that has got to a free, and
+ * only one that the daemon has to refuse tells it what it missed, while it was away, of exports and imports. */
 static void be_heard(struct world *world)
 {
     CUcontext popped;
     CUdeviceptr pointer;
     size_t available, total;
-    cuMemAlloc(&pointer, MORE_THAN_ANY_LIMIT);
-    for (int device = 0; device < DEVICES; device++)
-        if (cuCtxPushCurrent(world->primary[device]) == CUDA_SUCCESS) {
-            cuMemGetInfo(&available, &total);
-            cuCtxPopCurrent(&popped);
-        }
+    for (int device = 0; device < DEVICES; device++) {
+        if (world->retained[device] == 0 && cuDevicePrimaryCtxRetain(&world->primary[device], device) == CUDA_SUCCESS)
+            world->retained[device]++;
+        if (cuCtxPushCurrent(world->primary[device]) != CUDA_SUCCESS)
+            continue;
+        cuMemAlloc(&pointer, MORE_THAN_ANY_LIMIT);
+        cuMemGetInfo(&available, &total);
+        cuCtxPopCurrent(&popped);
+    }
 }
 
 static void rest(unsigned microseconds)
