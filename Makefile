@@ -35,23 +35,11 @@ test: build ## everything: C and Java unit tests, integration tests with real pr
 demo: build ## the product at work on the simulated GPU, in under a minute
 	@python3 it/demo/demo.py "$(CURDIR)"
 
-# The suites that take minutes to hours: `make test` runs a short part of each. STEPS is of the differential test.
-STEPS := 1000000
-# Java's tests with a part that can be longer, and how long. The fuzzing is done with several seeds: no test may take long.
-LONGER := -Dgpuslice.mutations=500 -Dgpuslice.kills=30 -Dgpuslice.resources.sessions=1000
-FUZZ_SEEDS := 1 2 3 4 5
+# The suites that take minutes to hours: `make test` runs a short part of each. ONLY="chaos fuzz" repeats these.
+ONLY :=
 .PHONY: verify
-verify: test dist deb ## what is too long for `make test`, and that: the large models, a million steps, long fuzzing and chaos, the packages, two equal builds
-	@$(MAKE) --silent model MODEL=thorough
-	@it/differential/run $(STEPS)
-	@$(MAKE) --silent -C interposer fuzz SECONDS=300
-	@$(JAVA_TEST)=JournalDamageTest,DaemonDeathTest,ResourcesTest $(LONGER) test
-	@for seed in $(FUZZ_SEEDS); do \
-	    $(JAVA_TEST)=FuzzTest -Dgpuslice.fuzz.seconds=400 -Dgpuslice.fuzz.seed=$$seed test || exit; done
-	@$(MAKE) --silent stress
-	@$(MAKE) --silent chaos SECONDS=1800
-	@tools/reproduce
-	@tools/try-deb build/dist/gpuslice_*.deb
+verify: build ## what is too long for `make test`, and that, in two hours: docs/verification.md is made from it
+	@tools/verify $(ONLY)
 
 JAVA_TEST := tools/mvn --quiet --projects it --also-make -Dsurefire.failIfNoSpecifiedTests=false -Dtest
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/benchmarks.md and its plots, from the figures of one run."""
+"""docs/benchmarks.md and its plots, and the README's figures, from one run."""
 
 import os
 from pathlib import Path
 
-from suite import bars, sections
+from suite import bars, readme, sections
 from suite.markdown import table
 
 INTRODUCTION = """\
@@ -46,6 +46,7 @@ def write(result: dict, file: Path, root: Path) -> None:
     for name, why in result["failed"].items():
         parts.append(f"## {name}\n\n**Failed** in this run: {why}.\n")
     page.write_text("\n".join(parts))
+    readme.write(result["measurements"], root / "README.md")
     print(f"written to {page}")
 
 

@@ -6,7 +6,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from suite import report
+from suite import readme, report
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # One of each kind: pairs, counting, a race, a daemon that is killed.
@@ -42,6 +42,7 @@ class SmokeTest(unittest.TestCase):
                 self.assertGreater(played["made"], 0)
                 self.assertEqual((played["unjustified"], played["unexplained"], played["over_the_limit"]), (0, 0, 0))
 
+            (root / "README.md").write_text(f"Before.\n{readme.BEGIN}Old.\n{readme.END}After.\n")
             report.write(result, file, root)
             page = (root / "docs" / "benchmarks.md").read_text()
             self.assertIn(f"{figures['pingpong']['race']['grants']:,}", page)
@@ -49,6 +50,9 @@ class SmokeTest(unittest.TestCase):
                 if line.startswith("!["):
                     self.assertTrue((root / "docs" / line.split("(")[1].rstrip(")")).exists(), line)
             self.assertIn("](benchmarks/live.svg)", page)
+            front = (root / "README.md").read_text()
+            self.assertRegex(front, r"(?s)\ABefore\..*newest block \| \d+ ns.*After\.\n\Z")
+            self.assertNotIn("Old.", front)
 
     def test_a_measurement_that_does_not_exist_is_refused_with_those_that_do(self):
         done = subprocess.run([ROOT / "bench" / "run", "--only", "speed"], capture_output=True, text=True)
