@@ -178,6 +178,7 @@ final class Children {
                 entry.leader(),
                 entry.created(),
                 deadline,
-                entry.expired());
+                entry.expired(),
+                entry.version());
     }
 }

@@ -16,6 +16,8 @@ final class ListChronicle {
     /** Whose doing it is where nobody asked. */
     private static final Caller NOBODY = new Caller(0, -1, false);
 
+    private static final String OUTDATED = "the session was changed after whoever asked had looked at it";
+
     private final Telemetry telemetry;
     private final Clock clock;
 
@@ -104,6 +106,14 @@ final class ListChronicle {
     private static Optional<SessionId> meant(Register register, String selector) {
         List<Register.Entry> matching = register.matching(selector);
         return matching.size() == 1 ? Optional.of(matching.getFirst().id()) : Optional.empty();
+    }
+
+    void outdated(Sessions.Update update, Register.Entry entry) {
+        refused(asked(update), update.caller(), Optional.of(entry.id()), ErrorCode.BAD_REQUEST, OUTDATED);
+    }
+
+    void outdated(Sessions.Remove remove, Register.Entry entry) {
+        refused(Operation.CLOSE, remove.caller(), Optional.of(entry.id()), ErrorCode.BAD_REQUEST, OUTDATED);
     }
 
     private void refused(Operation operation, Caller caller, Optional<SessionId> session, ErrorCode code, String why) {

@@ -196,6 +196,13 @@ final class Opening {
         if (entry.isEmpty() || resolved.isPresent() != update.limit().isPresent()) {
             return noReply();
         }
+        if (entry.get().isOutdated(update.versions())) {
+            chronicle.outdated(update, entry.get());
+            update.replyTo()
+                    .tell(new Sessions.UpdateReply.Outdated(
+                            entry.get().id(), entry.get().version()));
+            return noReply();
+        }
         Optional<Access.Refusal> refusal = resolved.filter(_ -> isCapped(update.caller()))
                 .flatMap(other -> most.get().caps().toResize(register, entry.get(), other.limits()));
         if (refusal.isPresent()) {

@@ -30,6 +30,8 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
     /** Tokens of one session that are kept: the one it was opened with, and the youngest. */
     static final int KEPT_TOKENS = 4096;
 
+    private static final int VERSION_DIGITS = 16;
+
     /** Before the first event. */
     public static final Register BLANK = new Register(Optional.empty(), Map.of(), List.of());
 
@@ -56,6 +58,20 @@ public record Register(Optional<String> state, Map<SessionId, Entry> sessions, L
 
         public Entry {
             tokens = List.copyOf(tokens);
+        }
+
+        /**
+         * Is another one after each {@link Sessions.Update}, and the same after a restart; no two sessions have the same.
+         */
+        String version() {
+            String terms = id + "\n" + limit + "\n"
+                    + deadline.map(end -> end.bootId() + " " + end.nanos()).orElse("");
+            return TokenHash.of(terms).hex().substring(0, VERSION_DIGITS);
+        }
+
+        /** @param versions that will do; none: whichever */
+        boolean isOutdated(List<String> versions) {
+            return !versions.isEmpty() && !versions.contains(version());
         }
 
         private Entry with(TokenHash token) {

@@ -214,6 +214,7 @@ public final class Session {
      * @param tokens hashes of those that open it
      * @param flags GPUSLICE_FLAG_* of the wire
      * @param deadline on {@link Clock#nanos()}; none: it does not expire
+     * @param version as {@link Register.Entry#version} tells it
      */
     record Terms(
             SessionId id,
@@ -227,7 +228,8 @@ public final class Session {
             Optional<ProcessId> leader,
             Instant created,
             OptionalLong deadline,
-            boolean expired) {
+            boolean expired,
+            String version) {
 
         boolean has(int flag) {
             return (flags & flag) != 0;

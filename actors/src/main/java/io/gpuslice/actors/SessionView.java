@@ -23,6 +23,7 @@ import java.util.Optional;
  * @param refusals the last 16, the newest first; those of before the daemon's start are forgotten
  * @param remainders what counts as used although no member holds it
  * @param unenforced living processes that the limit does not reach
+ * @param version is another one after each change of its limit or TTL, and after nothing else
  */
 public record SessionView(
         SessionId id,
@@ -42,7 +43,8 @@ public record SessionView(
         Counters counters,
         List<Refusal> refusals,
         List<Remainder> remainders,
-        List<Unenforced> unenforced) {
+        List<Unenforced> unenforced,
+        String version) {
 
     /** What the session's processes have done so far, the dead ones included. */
     public record Counters(long allocations, long frees, long denials) {

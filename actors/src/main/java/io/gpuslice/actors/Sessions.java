@@ -70,12 +70,14 @@ public final class Sessions {
     /**
      * Changes a session.
      *
+     * @param versions one of which the session must still have ({@link SessionView#version}); none: whichever it has
      * @param limit as typed; none: it stays
      * @param ttl from now on, zero for none at all; none: it stays
      */
     public record Update(
             Caller caller,
             String selector,
+            List<String> versions,
             Optional<String> limit,
             Optional<Duration> ttl,
             ActorRef<UpdateReply> replyTo)
@@ -94,6 +96,9 @@ public final class Sessions {
          * @param warning for people; empty: none
          */
         record Updated(SessionId id, String warning) implements UpdateReply {}
+
+        /** It was changed before, and has this version now. */
+        record Outdated(SessionId id, String version) implements UpdateReply {}
 
         record Refused(ErrorCode code, String text) implements UpdateReply {}
     }
@@ -182,9 +187,11 @@ public final class Sessions {
     /**
      * Asks to end a session.
      *
+     * @param versions one of which the session must still have ({@link SessionView#version}); none: whichever it has
      * @param force end its processes first: SIGTERM, and SIGKILL to those that stay
      */
-    public record Remove(Caller caller, String selector, boolean force, ActorRef<RemoveReply> replyTo)
+    public record Remove(
+            Caller caller, String selector, List<String> versions, boolean force, ActorRef<RemoveReply> replyTo)
             implements Command, Refusable {
         @Override
         public void refuse(ErrorCode code, String text) {
@@ -195,6 +202,9 @@ public final class Sessions {
     /** The answer to {@link Remove}. */
     public sealed interface RemoveReply {
         record Removed(SessionId id) implements RemoveReply {}
+
+        /** It was changed before, and has this version now. */
+        record Outdated(SessionId id, String version) implements RemoveReply {}
 
         /**
          * Somebody is still in it.

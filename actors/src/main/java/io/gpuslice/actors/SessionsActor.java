@@ -189,11 +189,7 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
                 forward(
                         selection.toSee(register, list.caller(), list.selector(), chronicle.heard(register, list)),
                         new Session.ListAllocations(list));
-            case Sessions.Remove remove ->
-                forward(
-                        selection.toChange(
-                                register, remove.caller(), remove.selector(), chronicle.heard(register, remove)),
-                        new Session.Remove(remove));
+            case Sessions.Remove remove -> remove(register, remove);
             case Sessions.Begin _ -> begin();
             case Sessions.Adjust adjust -> {
                 lasting.most = adjust;
@@ -309,6 +305,19 @@ final class SessionsActor extends EventSourcedBehaviorWithEnforcedReplies<Sessio
                             }
                         })));
         return Effect().noReply();
+    }
+
+    private ReplyEffect<SessionsEvent, Register> remove(Register register, Sessions.Remove remove) {
+        Optional<Register.Entry> entry =
+                selection.toChange(register, remove.caller(), remove.selector(), chronicle.heard(register, remove));
+        if (entry.isPresent() && entry.get().isOutdated(remove.versions())) {
+            chronicle.outdated(remove, entry.get());
+            remove.replyTo()
+                    .tell(new Sessions.RemoveReply.Outdated(
+                            entry.get().id(), entry.get().version()));
+            return Effect().noReply();
+        }
+        return forward(entry, new Session.Remove(remove));
     }
 
     private ReplyEffect<SessionsEvent, Register> forward(Optional<Register.Entry> to, Session.Command command) {

@@ -70,7 +70,8 @@ final class Views {
                 counters,
                 refusals,
                 remainders(books),
-                unenforced);
+                unenforced,
+                terms.version());
     }
 
     private static List<Remainder> remainders(Books books) {

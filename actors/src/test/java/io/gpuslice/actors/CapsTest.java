@@ -9,6 +9,7 @@ import io.gpuslice.actors.Sessions.UpdateReply;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.ErrorCode;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
@@ -50,7 +51,8 @@ class CapsTest extends SessionsFixture {
 
     private UpdateReply resize(ActorRef<Sessions.Command> sessions, Caller caller, SessionId id, String limit) {
         TestProbe<UpdateReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.Update(caller, id.text(), Optional.of(limit), Optional.empty(), reply.getRef()));
+        sessions.tell(new Sessions.Update(
+                caller, id.text(), List.of(), Optional.of(limit), Optional.empty(), reply.getRef()));
         return reply.receiveMessage();
     }
 

@@ -75,7 +75,7 @@ class ListChronicleTest extends SessionsFixture {
         OpenReply.Opened opened = opened(tryOpen(sessions, US, "64MB", Duration.ZERO, Abi.FLAG_KEEP));
         TestProbe<RemoveReply> removed = kit.createTestProbe();
 
-        sessions.tell(new Sessions.Remove(US, opened.id().text(), false, removed.getRef()));
+        sessions.tell(new Sessions.Remove(US, opened.id().text(), List.of(), false, removed.getRef()));
 
         removed.expectMessage(new RemoveReply.Removed(opened.id()));
         assertThat(said(Operation.CLOSE)).containsExactly("close ok session " + opened.id() + BY_US + "0: removed");
@@ -93,10 +93,12 @@ class ListChronicleTest extends SessionsFixture {
         sessions.tell(new Sessions.Update(
                 STRANGER,
                 id,
+                List.of(),
                 Optional.of("1GB"),
                 Optional.empty(),
                 replies.getRef().narrow()));
-        sessions.tell(new Sessions.Remove(STRANGER, id, true, replies.getRef().narrow()));
+        sessions.tell(new Sessions.Remove(
+                STRANGER, id, List.of(), true, replies.getRef().narrow()));
         sessions.tell(new Sessions.Inspect(STRANGER, id, replies.getRef().narrow()));
         sessions.tell(new Sessions.Allocations(STRANGER, id, replies.getRef().narrow()));
         replies.receiveSeveralMessages(5);
@@ -122,7 +124,8 @@ class ListChronicleTest extends SessionsFixture {
         update(sessions, opened.id(), Optional.of("0"), Optional.empty());
         update(sessions, opened.id(), Optional.empty(), Optional.of(Duration.ofDays(4000)));
         sessions.tell(new Sessions.Join(US, "nobody", replies.getRef().narrow()));
-        sessions.tell(new Sessions.Remove(US, "nobody", false, replies.getRef().narrow()));
+        sessions.tell(new Sessions.Remove(
+                US, "nobody", List.of(), false, replies.getRef().narrow()));
         sessions.tell(new Sessions.Inspect(US, "nobody", replies.getRef().narrow()));
         replies.receiveSeveralMessages(3);
 
@@ -181,7 +184,7 @@ class ListChronicleTest extends SessionsFixture {
         world.table.alive.forEach(world::kill);
         await().until(() -> inspected(sessions, one.id()).members().isEmpty());
         TestProbe<RemoveReply> removed = kit.createTestProbe();
-        sessions.tell(new Sessions.Remove(US, one.id().text(), false, removed.getRef()));
+        sessions.tell(new Sessions.Remove(US, one.id().text(), List.of(), false, removed.getRef()));
         removed.expectMessage(new RemoveReply.Removed(one.id()));
         hello(sessions, other.id(), other.token());
         TestProbe<Sessions.ListReply> reply = kit.createTestProbe();

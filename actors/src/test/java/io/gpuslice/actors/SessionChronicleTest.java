@@ -284,7 +284,7 @@ class SessionChronicleTest extends SessionFixture {
         Caller caller = new Caller(1, OWNER, false);
         TestProbe<Sessions.RemoveReply> replies = kit.createTestProbe();
 
-        session.tell(new Session.Remove(new Sessions.Remove(caller, "a", true, replies.getRef())));
+        session.tell(new Session.Remove(new Sessions.Remove(caller, "a", List.of(), true, replies.getRef())));
 
         await().untilAsserted(() -> assertThat(said(Operation.SIGNAL))
                 .startsWith(
@@ -303,7 +303,8 @@ class SessionChronicleTest extends SessionFixture {
         world.table.isImmune = true;
         TestProbe<Sessions.RemoveReply> replies = kit.createTestProbe();
 
-        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", true, replies.getRef())));
+        session.tell(new Session.Remove(
+                new Sessions.Remove(new Caller(1, OWNER, false), "a", List.of(), true, replies.getRef())));
 
         await().untilAsserted(() -> assertThat(said(Operation.SIGNAL))
                 .startsWith("signal failed session a pid 100 uid 1000 0 INTERNAL: SIGTERM: not permitted"));

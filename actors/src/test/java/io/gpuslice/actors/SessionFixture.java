@@ -75,7 +75,8 @@ abstract class SessionFixture extends ActorFixture {
                 Optional.empty(),
                 Instant.parse("2026-01-01T00:00:00Z"),
                 OptionalLong.empty(),
-                false);
+                false,
+                "");
     }
 
     /** The same in another slot of the journal: two sessions at a time need two. */
@@ -92,7 +93,8 @@ abstract class SessionFixture extends ActorFixture {
                 terms.leader(),
                 terms.created(),
                 terms.deadline(),
-                terms.expired());
+                terms.expired(),
+                terms.version());
     }
 
     static Session.Terms keeping(Session.Terms terms) {
@@ -124,7 +126,8 @@ abstract class SessionFixture extends ActorFixture {
                 leader,
                 terms.created(),
                 terms.deadline(),
-                expired);
+                expired,
+                terms.version());
     }
 
     HelloReply hello(ActorRef<Session.Command> session, ProcessId process, ImageId image, String token, int uid) {
@@ -167,7 +170,8 @@ abstract class SessionFixture extends ActorFixture {
 
     Sessions.RemoveReply remove(ActorRef<Session.Command> session, boolean force) {
         TestProbe<Sessions.RemoveReply> reply = kit.createTestProbe();
-        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", force, reply.getRef())));
+        session.tell(new Session.Remove(
+                new Sessions.Remove(new Caller(1, OWNER, false), "a", List.of(), force, reply.getRef())));
         return reply.receiveMessage();
     }
 

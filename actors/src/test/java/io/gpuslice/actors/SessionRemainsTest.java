@@ -402,7 +402,7 @@ class SessionRemainsTest extends SessionFixture {
         world.kill(stray);
         TestProbe<Sessions.RemoveReply> removed = kit.createTestProbe();
         session.tell(new Session.Remove(
-                new Sessions.Remove(new Caller(1, World.OWNER, false), "a", true, removed.getRef())));
+                new Sessions.Remove(new Caller(1, World.OWNER, false), "a", List.of(), true, removed.getRef())));
         sessions.expectMessageClass(Sessions.Ended.class);
         int last = world.table.surveys.get() + 1;
         sessions.expectMessageClass(Sessions.Ended.class);

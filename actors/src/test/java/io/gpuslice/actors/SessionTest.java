@@ -723,7 +723,8 @@ class SessionTest extends SessionFixture {
         TestProbe<Sessions.RemoveReply> replies = kit.createTestProbe();
         world.awaitWatched(process);
 
-        session.tell(new Session.Remove(new Sessions.Remove(new Caller(1, OWNER, false), "a", true, replies.getRef())));
+        session.tell(new Session.Remove(
+                new Sessions.Remove(new Caller(1, OWNER, false), "a", List.of(), true, replies.getRef())));
         await().until(() -> world.table.ended.size() >= 2);
         assertThat(world.table.ended).startsWith("ASK " + process, "MAKE " + process);
         assertThat(hello(session, world.process(), World.image(2), TOKEN, OWNER))

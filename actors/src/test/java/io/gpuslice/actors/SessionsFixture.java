@@ -132,7 +132,7 @@ abstract class SessionsFixture extends ActorFixture {
     UpdateReply update(
             ActorRef<Sessions.Command> sessions, SessionId id, Optional<String> limit, Optional<Duration> ttl) {
         TestProbe<UpdateReply> reply = kit.createTestProbe();
-        sessions.tell(new Sessions.Update(US, id.text(), limit, ttl, reply.getRef()));
+        sessions.tell(new Sessions.Update(US, id.text(), List.of(), limit, ttl, reply.getRef()));
         return reply.receiveMessage();
     }
 

@@ -416,7 +416,12 @@ class SessionsTest extends SessionsFixture {
         TestProbe<UpdateReply> reply = kit.createTestProbe();
 
         sessions.tell(new Sessions.Update(
-                US, opened.id().text(), Optional.of("128MB"), Optional.of(Duration.ofHours(1)), reply.getRef()));
+                US,
+                opened.id().text(),
+                List.of(),
+                Optional.of("128MB"),
+                Optional.of(Duration.ofHours(1)),
+                reply.getRef()));
 
         reply.expectMessage(new UpdateReply.Updated(opened.id(), ""));
         SessionView view = inspected(sessions, opened.id());
@@ -424,6 +429,47 @@ class SessionsTest extends SessionsFixture {
         assertThat(view.limit()).isEqualTo("128MB");
         assertThat(view.defaultLimit()).isEqualTo(128 * MIB);
         assertThat(view.ttlLeft()).contains(Duration.ofHours(1));
+    }
+
+    @Test
+    void whoHasSeenAnOlderSessionChangesNothing() {
+        ActorRef<Sessions.Command> sessions = begin();
+        SessionId id = open(sessions, "64MB").id();
+        String seen = inspected(sessions, id).version();
+        TestProbe<UpdateReply> updated = kit.createTestProbe();
+        TestProbe<RemoveReply> removed = kit.createTestProbe();
+
+        sessions.tell(new Sessions.Update(
+                US, id.text(), List.of("other", seen), Optional.of("128MB"), Optional.empty(), updated.getRef()));
+        updated.expectMessage(new UpdateReply.Updated(id, ""));
+        String now = inspected(sessions, id).version();
+        sessions.tell(new Sessions.Update(
+                US, id.text(), List.of(seen), Optional.of("1GB"), Optional.empty(), updated.getRef()));
+        sessions.tell(new Sessions.Remove(US, id.text(), List.of(seen), true, removed.getRef()));
+
+        updated.expectMessage(new UpdateReply.Outdated(id, now));
+        removed.expectMessage(new RemoveReply.Outdated(id, now));
+        assertThat(inspected(sessions, id).limit()).isEqualTo("128MB");
+        assertThat(now).isNotEqualTo(seen).hasSize(16);
+    }
+
+    @Test
+    void theVersionIsAnotherWithEachTtlAndTheSameAfterARestart() {
+        ActorRef<Sessions.Command> sessions = begin();
+        SessionId id = open(sessions, "64MB").id();
+        String first = inspected(sessions, id).version();
+        update(sessions, id, Optional.empty(), Optional.of(Duration.ofHours(1)));
+        String second = inspected(sessions, id).version();
+        world.clock.pass(Duration.ofMinutes(1));
+        assertThat(inspected(sessions, id).version()).isEqualTo(second).isNotEqualTo(first);
+        update(sessions, id, Optional.empty(), Optional.of(Duration.ofHours(1)));
+        String third = inspected(sessions, id).version();
+
+        kit.stop(sessions);
+        ActorRef<Sessions.Command> restarted = spawn("state", true);
+        start.expectMessage(new Sessions.Start.Ready(1));
+
+        assertThat(inspected(restarted, id).version()).isEqualTo(third).isNotEqualTo(second);
     }
 
     // ------------------------------------------------------------------- end
@@ -450,7 +496,7 @@ class SessionsTest extends SessionsFixture {
         world.table.alive.forEach(world::kill);
 
         await().untilAsserted(() -> {
-            sessions.tell(new Sessions.Remove(US, first.id().text(), false, removed.getRef()));
+            sessions.tell(new Sessions.Remove(US, first.id().text(), List.of(), false, removed.getRef()));
             assertThat(removed.receiveMessage()).isEqualTo(new RemoveReply.Removed(first.id()));
         });
 
@@ -473,7 +519,7 @@ class SessionsTest extends SessionsFixture {
         OpenReply.Opened opened = open(sessions, "64MB");
         TestProbe<RemoveReply> reply = kit.createTestProbe();
 
-        sessions.tell(new Sessions.Remove(STRANGER, opened.id().text(), true, reply.getRef()));
+        sessions.tell(new Sessions.Remove(STRANGER, opened.id().text(), List.of(), true, reply.getRef()));
 
         assertThat(reply.expectMessageClass(RemoveReply.Refused.class).code()).isEqualTo(ErrorCode.FORBIDDEN);
         assertThat(list(sessions, US)).hasSize(1);

@@ -216,6 +216,15 @@ final class Catalogue {
                     + "Addresses of IPv6 that share their first 64 bits are one machine. `0`: no bound. This machine has none.",
             text -> number(text, 0),
             Trait.RELOADED);
+    static final Setting<Boolean> METRICS_SESSIONS = new Setting<>(
+            "metrics.sessions",
+            "`true` or `false`",
+            "true",
+            V0_1,
+            "Whether `/metrics` has series for each session, as long as it lives: three, and three for each of its devices. "
+                    + "`false`: sums alone, where many short sessions would fill a Prometheus.",
+            Catalogue::truth,
+            Trait.RELOADED);
     /** A relative path is one in the state directory. */
     static final Setting<Optional<Path>> AUDIT_FILE = new Setting<>(
             "audit.file",
@@ -282,6 +291,7 @@ final class Catalogue {
             HTTP_TLS_STORE,
             HTTP_TLS_PASSWORD_FILE,
             HTTP_REQUESTS_PER_SECOND,
+            METRICS_SESSIONS,
             AUDIT_FILE,
             AUDIT_MAX_SIZE,
             LOG_LEVEL,
@@ -338,6 +348,14 @@ final class Catalogue {
         }
         throw new InvalidValueException(
                 "\"" + text + "\" is not a whole number from " + atLeast + " to " + Integer.MAX_VALUE);
+    }
+
+    private static boolean truth(String text) {
+        return switch (text) {
+            case "true" -> true;
+            case "false" -> false;
+            default -> throw new InvalidValueException("\"" + text + "\" is neither true nor false");
+        };
     }
 
     private static String glob(String text) {

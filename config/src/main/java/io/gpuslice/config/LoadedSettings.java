@@ -128,6 +128,7 @@ public record LoadedSettings(Settings settings, List<Value> values) {
                         sources.get(Catalogue.HTTP_TOKEN),
                         tls(sources),
                         sources.get(Catalogue.HTTP_REQUESTS_PER_SECOND)),
+                new Settings.Metrics(sources.get(Catalogue.METRICS_SESSIONS)),
                 new Settings.Audit(
                         sources.get(Catalogue.AUDIT_FILE).map(stateDirectory::resolve),
                         sources.get(Catalogue.AUDIT_MAX_SIZE)),

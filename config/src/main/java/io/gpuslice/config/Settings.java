@@ -26,6 +26,7 @@ public record Settings(
         String deviceNodes,
         Journal journal,
         Http http,
+        Metrics metrics,
         Audit audit,
         Log log) {
     /**
@@ -125,6 +126,13 @@ public record Settings(
          */
         record Fixed(InetSocketAddress address) implements HttpAddress {}
     }
+
+    /**
+     * What {@code /metrics} shows.
+     *
+     * @param sessions whether each of them has series of its own
+     */
+    public record Metrics(boolean sessions) {}
 
     /**
      * Where it is written what the daemon decided.

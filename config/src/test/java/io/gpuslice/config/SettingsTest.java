@@ -48,6 +48,7 @@ class SettingsTest {
         assertThat(settings.journal().engine()).isEqualTo(Settings.JournalEngine.AUTO);
         assertThat(settings.http().address()).isEqualTo(new Settings.HttpAddress.Usual());
         assertThat(settings.http().token()).isEmpty();
+        assertThat(settings.metrics().sessions()).isTrue();
         assertThat(settings.audit())
                 .isEqualTo(
                         new Settings.Audit(Optional.of(home.resolve(".local/state/gpuslice/audit.jsonl")), 64L << 20));
@@ -67,6 +68,15 @@ class SettingsTest {
         assertThat(load().sessions().max()).isEqualTo(4);
         assertThat(load("--sessions-max=5").sessions().max()).isEqualTo(5);
         assertThat(load("--sessions-max", "6").sessions().max()).isEqualTo(6);
+    }
+
+    @Test
+    void whatIsTrueOrFalseIsNothingElse() {
+        assertThat(load("--metrics-sessions=false").metrics().sessions()).isFalse();
+        assertThat(load("--metrics-sessions=true").metrics().sessions()).isTrue();
+        assertThatThrownBy(() -> load("--metrics-sessions=no"))
+                .isInstanceOf(InvalidValueException.class)
+                .hasMessageContaining("metrics.sessions: \"no\" is neither true nor false");
     }
 
     @Test
