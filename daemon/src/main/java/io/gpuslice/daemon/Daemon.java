@@ -4,6 +4,7 @@ package io.gpuslice.daemon;
 import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import io.gpuslice.actors.Access;
+import io.gpuslice.actors.Clock;
 import io.gpuslice.actors.Served;
 import io.gpuslice.actors.Supervisor;
 import io.gpuslice.actors.Supervisor.StartException;
@@ -18,7 +19,6 @@ import io.gpuslice.daemon.audit.AuditLog;
 import io.gpuslice.daemon.log.LogOfOccurrences;
 import io.gpuslice.http.Api;
 import io.gpuslice.http.metrics.KamonMetrics;
-import io.gpuslice.http.metrics.Metrics;
 import io.gpuslice.linux.PrivateDirectory;
 import io.gpuslice.linux.Procfs;
 import io.gpuslice.persistence.StateDirectory;
@@ -64,6 +64,7 @@ final class Daemon {
     private final ActorSystem<Supervisor.Command> system;
     private final Path socket;
     private final SelfTest selfTest;
+    private final KamonMetrics metrics;
     private final Optional<HttpFace> http;
 
     private Daemon(
@@ -72,12 +73,14 @@ final class Daemon {
             ActorSystem<Supervisor.Command> system,
             Path socket,
             SelfTest selfTest,
+            KamonMetrics metrics,
             Optional<HttpFace> http) {
         this.parts = parts;
         this.audit = audit;
         this.system = system;
         this.socket = socket;
         this.selfTest = selfTest;
+        this.metrics = metrics;
         this.http = http;
     }
 
@@ -120,18 +123,23 @@ final class Daemon {
                         settings.stateDirectory(),
                         () -> Optional.ofNullable(url.get()),
                         settings.audit().file()),
-                new Api.Occurrences(recent, access::toSeeAll, Daemon::tell, MOST_WATCHERS));
-        Metrics metrics = KamonMetrics.create(
-                handlers::sessions,
-                handlers::devices,
+                new Api.Occurrences(recent, access::toSeeAll, Daemon::tell, MOST_WATCHERS),
+                Clock.system(Procfs.bootId()));
+        CompletableFuture<Path> ready = new CompletableFuture<>();
+        CompletableFuture<SelfTest> test = ready.thenApply(path -> new SelfTest(path, state.health()));
+        KamonMetrics metrics = KamonMetrics.create(
+                new KamonMetrics.Sources(
+                        handlers::sessions,
+                        handlers::devices,
+                        () -> test.thenCompose(SelfTest::problems).thenApply(List::isEmpty),
+                        () -> audit.map(AuditLog::lost).orElse(0L)),
                 version,
-                () -> audit.map(AuditLog::lost).orElse(0L));
+                settings.metrics().sessions());
         List<Telemetry> written = new ArrayList<>(List.of(new LogOfOccurrences(), recent));
         audit.ifPresent(written::addFirst);
         Telemetry telemetry =
                 Telemetry.all(List.of(parts.add(FewerRefusals.of(Telemetry.all(written))), metrics.telemetry()));
         EventLoop loop = parts.add(EventLoop.start());
-        CompletableFuture<Path> ready = new CompletableFuture<>();
         ActorSystem<Supervisor.Command> system = ActorSystem.create(
                 Supervisor.create(
                         settings,
@@ -146,10 +154,10 @@ final class Daemon {
         parts.add(() -> end(system));
         Path socket = await(ready, settings);
         state.begin();
-        SelfTest selfTest = new SelfTest(socket, state.health());
+        SelfTest selfTest = test.join();
         Optional<HttpFace> http = HttpFace.start(settings, socket, handlers.api(), metrics, selfTest, telemetry);
         http.ifPresent(face -> url.set(parts.add(face).url()));
-        return new Daemon(parts, audit, system, socket, selfTest, http);
+        return new Daemon(parts, audit, system, socket, selfTest, metrics, http);
     }
 
     /** An occurrence looks alike wherever it is shown. */
@@ -227,6 +235,7 @@ final class Daemon {
     void adjust(Settings settings) {
         audit.ifPresent(log -> log.maxSize(settings.audit().maxSize()));
         http.ifPresent(face -> face.adjust(settings));
+        metrics.perSession(settings.metrics().sessions());
         system.tell(new Supervisor.Adjust(settings));
     }
 

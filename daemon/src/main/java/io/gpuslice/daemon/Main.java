@@ -8,6 +8,7 @@ import io.gpuslice.config.InvalidValueException;
 import io.gpuslice.config.LoadedSettings;
 import io.gpuslice.config.Settings;
 import io.gpuslice.config.Settings.LogFormat;
+import io.gpuslice.config.Variables;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +58,7 @@ public final class Main {
             configureLog(settings.settings());
             configuration.check(settings.settings());
             if (given.check()) {
+                Variables.unread(System.getenv()).forEach(unread -> System.err.println("gpusliced: " + unread));
                 System.out.println("gpusliced: the settings make sense");
                 return;
             }
@@ -76,6 +78,7 @@ public final class Main {
         Settings settings = loaded.settings();
         Logger log = LoggerFactory.getLogger(Main.class);
         log.info("gpusliced {} starts; state in {}", version(), settings.stateDirectory());
+        Variables.unread(System.getenv()).forEach(unread -> log.warn("in the environment {}", unread));
         AtomicReference<@Nullable Runnable> hangUp = new AtomicReference<>();
         // Before anything else: until then SIGHUP would end the process. A daemon that still starts has just read all.
         Signals.handle("HUP", () -> Optional.ofNullable(hangUp.get()).ifPresent(Runnable::run));

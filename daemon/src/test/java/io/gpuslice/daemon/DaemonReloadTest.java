@@ -54,6 +54,26 @@ class DaemonReloadTest {
     }
 
     @Test
+    void seriesOfSessionsCanBeSwitchedOffAndOn() throws Exception {
+        Path file = Files.writeString(directory.resolve("gpuslice.conf"), "metrics.sessions = true\n");
+        try (DaemonProcess daemon = DaemonProcess.start(directory, "--config", file.toString());
+                Client client = daemon.connect()) {
+            assertThat(client.ask(open())).isInstanceOf(Frame.Opened.class);
+            for (boolean shown : new boolean[] {true, false, true}) {
+                Files.writeString(file, "metrics.sessions = " + shown + "\n");
+                daemon.hangUp();
+
+                await().atMost(PATIENCE)
+                        .untilAsserted(
+                                () -> assertThat(daemon.http().get("/metrics").body())
+                                        .contains("\ngpuslice_sessions_active 1\n")
+                                        .satisfies(scrape -> assertThat(scrape.contains("session="))
+                                                .isEqualTo(shown)));
+            }
+        }
+    }
+
+    @Test
     void filesThatMakeNoSenseChangeNothing() throws Exception {
         Path file = Files.writeString(directory.resolve("gpuslice.conf"), "sessions.max = 1\n");
         try (DaemonProcess daemon = DaemonProcess.start(directory, "--config", file.toString());

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuslice.actors.Caller;
+import io.gpuslice.actors.Clock;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.actors.ingress.CallHandler;
@@ -9,6 +11,7 @@ import io.gpuslice.actors.ingress.OperatorToken;
 import io.gpuslice.actors.ingress.Watching;
 import io.gpuslice.actors.telemetry.Occurrence;
 import io.gpuslice.actors.telemetry.Recent;
+import io.gpuslice.http.live.Live;
 import io.gpuslice.wire.Abi;
 import java.net.URI;
 import java.nio.file.Path;
@@ -23,6 +26,7 @@ import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
 
 /**
  * What can be asked of the daemon in JSON, whatever brings the question. By CALL frame a request is
@@ -56,7 +60,19 @@ public final class Api implements CallHandler {
      * @param hearsAll from whom nothing of it is kept
      * @param mostWatchers at a time
      */
-    public record Occurrences(Recent recent, Predicate<Caller> hearsAll, Telling telling, int mostWatchers) {}
+    public record Occurrences(Recent recent, Predicate<Caller> hearsAll, Telling telling, int mostWatchers) {
+        ObjectNode json(Recent.Numbered numbered) {
+            ObjectNode json = Json.object().put("number", numbered.number());
+            telling.each(numbered.occurrence(), (name, value) -> {
+                if (value instanceof Number number) {
+                    json.put(name, number.longValue());
+                } else {
+                    json.put(name, value.toString());
+                }
+            });
+            return json;
+        }
+    }
 
     /** What is said of an occurrence. */
     @FunctionalInterface
@@ -65,14 +81,19 @@ public final class Api implements CallHandler {
         void each(Occurrence occurrence, BiConsumer<String, Object> reader);
     }
 
+    /** What all sessions hold is not for one caller alone. */
+    private static final Caller EVERYBODY = new Caller(0, 0, true);
+
     private final OperatorToken token;
     private final About about;
     private final Actors actors;
     private final SessionHandlers sessions;
     private final EventHandlers events;
+    private final HistoryHandlers history;
+    private final Live live;
 
     /**
-     * Answers for the given actors.
+     * Answers for the given actors, and remembers what happens from now on. {@link #beat} is to be called for that.
      *
      * @param token makes who calls by frame the operator
      */
@@ -82,12 +103,32 @@ public final class Api implements CallHandler {
             ActorRef<Devices.Command> devices,
             OperatorToken token,
             About about,
-            Occurrences occurrences) {
+            Occurrences occurrences,
+            Clock clock) {
         this.token = token;
         this.about = about;
         actors = new Actors(system, sessions, devices);
         this.sessions = new SessionHandlers(actors);
-        events = new EventHandlers(actors, occurrences);
+        live = new Live(
+                () -> actors.look(EVERYBODY),
+                occurrences.recent(),
+                numbered -> Json.text(occurrences.json(numbered)),
+                // No two daemons of a machine start in the same millisecond, and few clocks are set back to one.
+                Long.toString(about.started().toEpochMilli(), Character.MAX_RADIX),
+                clock,
+                actors.elsewhere());
+        events = new EventHandlers(actors, occurrences, live);
+        history = new HistoryHandlers(actors, occurrences.hearsAll(), live);
+    }
+
+    /** To be called several times a second: looks at the sessions where it is time to, and at the streams. */
+    public void beat() {
+        live.beat();
+    }
+
+    /** How many streams of events there are. */
+    int streams() {
+        return live.streams();
     }
 
     @Override
@@ -160,9 +201,24 @@ public final class Api implements CallHandler {
                 case REMOVE -> sessions.remove(caller, request);
                 case ALLOCATIONS -> sessions.allocations(caller, request);
                 case EVENTS, SESSION_EVENTS -> events.list(caller, request);
-                case INDEX, METRICS, LIVE, READY ->
+                case HISTORY -> history.devices(caller, request);
+                case SESSION_HISTORY -> history.session(caller, request);
+                case INDEX, METRICS, LIVE, READY, OPENAPI, PROBLEMS, PROBLEM, DASHBOARD ->
                     throw Problem.badRequest(404, request.path() + " is answered over HTTP alone");
             };
+        } catch (Problem problem) {
+            return CompletableFuture.failedFuture(problem);
+        }
+    }
+
+    /**
+     * Events as they happen, as Server-Sent Events.
+     *
+     * @param lastEventId what the client heard last, before its connection broke
+     */
+    CompletionStage<HttpResponse> stream(Caller caller, Request request, Optional<String> lastEventId) {
+        try {
+            return events.stream(caller, request, lastEventId);
         } catch (Problem problem) {
             return CompletableFuture.failedFuture(problem);
         }
@@ -190,12 +246,8 @@ public final class Api implements CallHandler {
 
     private CompletionStage<Answer> devices(Caller caller, Request request) throws Problem {
         request.takes(List.of(), List.of());
-        return actors.<Sessions.ListReply, Answer>ask(
-                Actors.PATIENCE, replyTo -> new Sessions.ListAll(caller, replyTo), reply -> switch (reply) {
-                    case Sessions.ListReply.Listed listed ->
-                        actors.devices(List.of())
-                                .thenApply(known -> Answer.ok(DeviceJson.of(known, listed.sessions())));
-                    case Sessions.ListReply.Refused(var code, var text) -> Actors.refused(code, text);
-                });
+        return actors.look(caller)
+                .thenApply(look ->
+                        Answer.ok(DeviceJson.of(look.known(), look.listed().sessions())));
     }
 }

@@ -4,6 +4,7 @@ package io.gpuslice.http;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -57,7 +58,8 @@ final class Connections {
     private final Optional<Encryption> encryption;
     private final Routes routes;
     private final Executor blocking;
-    private final Crowd crowd = new Crowd();
+    private final Crowd guests = new Crowd(Crowd.OF_GUESTS);
+    private final Crowd listeners = new Crowd(Crowd.OF_LISTENERS);
     private final Set<Open> open = ConcurrentHashMap.newKeySet();
     private volatile boolean stopping;
 
@@ -80,9 +82,9 @@ final class Connections {
     /** Completed when it is closed; never fails, which would end the listening. */
     CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
         Visitor visitor = new Visitor(connection.remoteAddress(), connection.localAddress(), blocking);
-        return crowd.enter(visitor)
+        return guests.enter(visitor)
                 .thenCompose(room -> room
-                        ? new Open().serve(connection, visitor).whenComplete((_, _) -> crowd.leave(visitor))
+                        ? new Open(visitor).serve(connection).whenComplete((_, _) -> guests.leave(visitor))
                         : turnAway(connection));
     }
 
@@ -94,10 +96,13 @@ final class Connections {
                 .exceptionally(_ -> Done.getInstance());
     }
 
-    /** No further request is answered; those that are there get their answer. */
+    /** No further request is answered; those that are there get their answer, and streams end. */
     void stop() {
         stopping = true;
-        open.forEach(Open::endIfIdle);
+        open.forEach(connection -> {
+            connection.endStream();
+            connection.endIfIdle();
+        });
     }
 
     /**
@@ -114,23 +119,41 @@ final class Connections {
         /** The end of one that is still agreeing on TLS, which waits for no less than its other side. */
         private final SharedKillSwitch handshake = KillSwitches.shared("handshake");
 
+        private final Visitor visitor;
         private volatile boolean asked;
         private volatile boolean everAsked;
+        private volatile boolean clientIsGone;
+        /** What ends the stream that goes out, if one does. */
+        private volatile Optional<Runnable> endOfStream = Optional.empty();
+
         private volatile long deadline = System.nanoTime() + FIRST_REQUEST.toNanos();
 
-        CompletionStage<Done> serve(Tcp.IncomingConnection connection, Visitor visitor) {
+        Open(Visitor visitor) {
+            this.visitor = visitor;
+        }
+
+        CompletionStage<Done> serve(Tcp.IncomingConnection connection) {
             open.add(this);
             if (stopping) {
                 endIfIdle();
             }
             Flow<ByteString, ByteString, NotUsed> http = Flow.of(ByteString.class)
+                    .watchTermination((mat, gone) -> {
+                        gone.whenComplete((_, _) -> {
+                            clientIsGone = true;
+                            endStream();
+                        });
+                        return mat;
+                    })
+                    // Asks for more also while an answer goes out: else nobody would see that the client has gone.
+                    .detach()
                     .mapConcat(Pieces::of)
                     .via(Http.get(system)
                             .serverLayer(settings, Optional.empty(), NoLogging.getInstance())
                             .addAttributes(UNSAID)
                             .atop(PLAIN)
                             .reversed()
-                            .join(answering(visitor)));
+                            .join(answering()));
             return encryption
                     .map(tls -> Flow.of(ByteString.class)
                             .via(handshake.<ByteString>flow())
@@ -143,22 +166,62 @@ final class Connections {
         }
 
         /** One request after the other. */
-        private Flow<HttpRequest, HttpResponse, NotUsed> answering(Visitor visitor) {
+        private Flow<HttpRequest, HttpResponse, NotUsed> answering() {
             return Flow.of(HttpRequest.class)
                     .via(end.flow())
                     .mapAsync(1, request -> {
                         asked = true;
                         everAsked = true;
-                        return routes.answer(visitor, request);
+                        return routes.answer(visitor, request).thenCompose(this::placed);
                     })
                     .map(this::answered);
         }
 
+        /** A stream may last: its connection is none of those that ask now and then, and there is room for so many. */
+        private CompletionStage<HttpResponse> placed(HttpResponse response) {
+            if (response.getAttribute(Responses.END_OF_STREAM).isEmpty()) {
+                return CompletableFuture.completedFuture(response);
+            }
+            return listeners.enter(visitor).thenApply(room -> {
+                if (room) {
+                    guests.leave(visitor);
+                    return response;
+                }
+                response.discardEntityBytes(system);
+                return Responses.tooManyStreams();
+            });
+        }
+
         /** Here, and not when the answer is known: from here on it is on its way, and an end comes after it. */
         private HttpResponse answered(HttpResponse response) {
+            endOfStream = response.getAttribute(Responses.END_OF_STREAM);
+            if (endOfStream.isEmpty()) {
+                out();
+                return stopping ? response.addHeader(Connection.create("close")) : response;
+            }
+            if (stopping || clientIsGone) {
+                endStream();
+            }
+            return response.transformEntityDataBytes(Flow.of(ByteString.class).watchTermination((mat, done) -> {
+                done.whenComplete((_, _) -> streamed());
+                return mat;
+            }));
+        }
+
+        private void endStream() {
+            endOfStream.ifPresent(Runnable::run);
+        }
+
+        /** Such a connection ends with its stream: it may be one too many of those that ask. */
+        private void streamed() {
+            listeners.leave(visitor);
+            out();
+            end.shutdown();
+        }
+
+        private void out() {
             deadline = System.nanoTime() + NEXT_REQUEST.toNanos();
             asked = false;
-            return stopping ? response.addHeader(Connection.create("close")) : response;
         }
 
         boolean isOverdue() {

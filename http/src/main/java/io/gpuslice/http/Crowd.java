@@ -13,19 +13,39 @@ import java.util.concurrent.CompletionStage;
  */
 final class Crowd {
 
-    /** Connections that are let in unasked. */
-    static final int FEW = 256;
+    /** Connections whose client asks something now and then. */
+    static final Size OF_GUESTS = new Size(256, 256, 1024);
 
-    /** Of those that come later, as many of one user's or one machine's are let in. */
-    static final int OF_ONE = 256;
+    /** Connections that a stream goes out on. */
+    static final Size OF_LISTENERS = new Size(256, 768, 1280);
+
+    /**
+     * How many there may be.
+     *
+     * @param few that are let in unasked
+     * @param ofOne of those that come later, as many of one user's or one machine's are let in
+     * @param most at a time
+     */
+    record Size(int few, int ofOne, int most) {
+        /** As many can be one user's. */
+        int mostOfOne() {
+            return few + ofOne;
+        }
+    }
+
+    private final Size size;
 
     /** Whose connection it is, of those that were asked. */
     private final Map<Visitor, String> inside = new HashMap<>();
 
+    Crowd(Size size) {
+        this.size = size;
+    }
+
     /** Whether there is room for this one; then {@link #leave} is to be called when it goes. */
     CompletionStage<Boolean> enter(Visitor visitor) {
         synchronized (this) {
-            if (inside.size() < FEW) {
+            if (inside.size() < size.few()) {
                 inside.put(visitor, "");
                 return CompletableFuture.completedFuture(true);
             }
@@ -35,7 +55,8 @@ final class Crowd {
     }
 
     private synchronized boolean enter(Visitor visitor, String name) {
-        if (inside.values().stream().filter(name::equals).count() >= OF_ONE) {
+        if (inside.size() >= size.most()
+                || inside.values().stream().filter(name::equals).count() >= size.ofOne()) {
             return false;
         }
         inside.put(visitor, name);

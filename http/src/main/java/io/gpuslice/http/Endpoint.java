@@ -6,7 +6,8 @@ import java.util.List;
 
 /** Everything that can be asked for. What acts on sessions and devices comes by HTTP and by CALL, the rest by HTTP alone. */
 enum Endpoint {
-    INDEX("GET", "/", Audience.THIS_MACHINE),
+    /** Where a page is liked better than JSON it is {@link #DASHBOARD}'s. */
+    INDEX("GET", "/", Audience.THIS_MACHINE, Format.JSON, Format.HTML),
     INFO("GET", "/info", Audience.OWNERS),
     DEVICES("GET", "/devices", Audience.OWNERS),
     LIST("GET", "/sessions", Audience.OWNERS),
@@ -15,11 +16,17 @@ enum Endpoint {
     UPDATE("PATCH", "/sessions/{id}", Audience.OPERATOR),
     REMOVE("DELETE", "/sessions/{id}", Audience.OPERATOR),
     ALLOCATIONS("GET", "/sessions/{id}/allocations", Audience.OWNERS),
-    EVENTS("GET", "/events", Audience.OWNERS),
-    SESSION_EVENTS("GET", "/sessions/{id}/events", Audience.OWNERS),
-    METRICS("GET", "/metrics", Audience.THIS_MACHINE),
+    SESSION_HISTORY("GET", "/sessions/{id}/history", Audience.OWNERS),
+    HISTORY("GET", "/history", Audience.OWNERS),
+    EVENTS("GET", "/events", Audience.OWNERS, Format.JSON, Format.EVENT_STREAM),
+    SESSION_EVENTS("GET", "/sessions/{id}/events", Audience.OWNERS, Format.JSON, Format.EVENT_STREAM),
+    METRICS("GET", "/metrics", Audience.THIS_MACHINE, Format.METRICS),
     LIVE("GET", "/health/live", Audience.EVERYBODY),
-    READY("GET", "/health/ready", Audience.EVERYBODY);
+    READY("GET", "/health/ready", Audience.EVERYBODY),
+    OPENAPI("GET", "/openapi.yaml", Audience.EVERYBODY, Format.YAML),
+    PROBLEMS("GET", "/problems", Audience.EVERYBODY, Format.MARKDOWN, Format.HTML),
+    PROBLEM("GET", "/problems/{code}", Audience.EVERYBODY, Format.MARKDOWN, Format.HTML),
+    DASHBOARD("GET", "/dashboard/{file}", Audience.EVERYBODY, Format.FILE);
 
     /** Who may ask over HTTP. The operator, who shows the token, may always. */
     enum Audience {
@@ -37,10 +44,16 @@ enum Endpoint {
     private final String path;
     private final Audience audience;
 
-    Endpoint(String method, String path, Audience audience) {
+    /** Of a kind that nobody can change. */
+    @SuppressWarnings("ImmutableEnumChecker")
+    private final List<Format> formats;
+
+    /** @param formats none: JSON */
+    Endpoint(String method, String path, Audience audience, Format... formats) {
         this.method = method;
         this.path = path;
         this.audience = audience;
+        this.formats = formats.length == 0 ? List.of(Format.JSON) : List.of(formats);
     }
 
     String method() {
@@ -54,6 +67,11 @@ enum Endpoint {
 
     Audience audience() {
         return audience;
+    }
+
+    /** What it can answer in, the usual first. */
+    List<Format> formats() {
+        return formats;
     }
 
     @Override

@@ -9,11 +9,15 @@ import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.ingress.Watching;
 import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.actors.telemetry.Recent.Numbered;
+import io.gpuslice.domain.SessionId;
+import io.gpuslice.http.live.Live;
+import io.gpuslice.http.live.Viewer;
 import io.gpuslice.wire.ErrorCode;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import org.apache.pekko.http.javadsl.model.HttpResponse;
 
 /** What has happened of late, for those who ask again and again, and what happens, for those who watch. */
 final class EventHandlers {
@@ -25,10 +29,12 @@ final class EventHandlers {
 
     private final Actors actors;
     private final Api.Occurrences occurrences;
+    private final Live live;
 
-    EventHandlers(Actors actors, Api.Occurrences occurrences) {
+    EventHandlers(Actors actors, Api.Occurrences occurrences, Live live) {
         this.actors = actors;
         this.occurrences = occurrences;
+        this.live = live;
     }
 
     CompletionStage<Answer> list(Caller caller, Request request) throws Problem {
@@ -39,7 +45,8 @@ final class EventHandlers {
     /** Answers with where it begins, and streams from there. */
     CompletionStage<Watching> watch(Caller caller, Request request) throws Problem {
         long after = after(request);
-        if (occurrences.recent().listeners() >= occurrences.mostWatchers()) {
+        // All the streams of HTTP together are one more listener.
+        if (occurrences.recent().listeners() > occurrences.mostWatchers()) {
             throw Problem.of(
                     ErrorCode.OVERLOADED,
                     occurrences.mostWatchers() + " watch already, and no more are let in: end one, or ask for "
@@ -54,8 +61,20 @@ final class EventHandlers {
                                 occurrences.recent(),
                                 after,
                                 numbered -> hearing.test(numbered.occurrence()),
-                                numbered -> Json.text(event(numbered)),
+                                numbered -> Json.text(occurrences.json(numbered)),
                                 actors.elsewhere()))));
+    }
+
+    /** Streams from where the client left off. */
+    CompletionStage<HttpResponse> stream(Caller caller, Request request, Optional<String> lastEventId) throws Problem {
+        long asked = after(request);
+        long after = lastEventId.map(live::number).orElse(asked);
+        boolean everything = occurrences.hearsAll().test(caller);
+        CompletionStage<Optional<SessionId>> only = request.segments().size() > 1
+                ? actors.session(caller, request.id()).thenApply(session -> Optional.of(session.id()))
+                : CompletableFuture.completedFuture(Optional.empty());
+        return only.thenApply(
+                session -> Responses.events(live.stream(new Viewer(everything, caller.uid(), session), after)));
     }
 
     /** The number after which it begins; that of the last one where nothing is said, or one of a daemon before. */
@@ -78,15 +97,8 @@ final class EventHandlers {
     private CompletionStage<Hearing> hearing(Caller caller, Request request) {
         boolean everything = occurrences.hearsAll().test(caller);
         if (request.segments().size() > 1) {
-            return actors.<Sessions.InspectReply, Hearing>ask(
-                    Actors.PATIENCE,
-                    replyTo -> new Sessions.Inspect(caller, request.id(), replyTo),
-                    reply -> switch (reply) {
-                        case Sessions.InspectReply.Seen(var session) ->
-                            CompletableFuture.completedFuture(
-                                    new Hearing(everything, caller.uid(), Optional.of(session.id())));
-                        case Sessions.InspectReply.Refused(var code, var text) -> Actors.refused(code, text);
-                    });
+            return actors.session(caller, request.id())
+                    .thenApply(session -> new Hearing(everything, caller.uid(), Optional.of(session.id())));
         }
         Hearing hearing = new Hearing(everything, caller.uid(), Optional.empty());
         if (everything) {
@@ -115,23 +127,11 @@ final class EventHandlers {
                 break;
             }
             if (hearing.test(numbered.occurrence())) {
-                events.add(event(numbered));
+                events.add(occurrences.json(numbered));
             }
             last = numbered.number();
         }
         return json.put("last", last)
                 .put("lost", news.isEmpty() ? 0 : news.getFirst().number() - after - 1);
-    }
-
-    private ObjectNode event(Numbered numbered) {
-        ObjectNode json = Json.object().put("number", numbered.number());
-        occurrences.telling().each(numbered.occurrence(), (name, value) -> {
-            if (value instanceof Number number) {
-                json.put(name, number.longValue());
-            } else {
-                json.put(name, value.toString());
-            }
-        });
-        return json;
     }
 }

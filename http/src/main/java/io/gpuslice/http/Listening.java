@@ -29,7 +29,7 @@ final class Listening implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
 
-    private static final int MOST_CONNECTIONS = 1024;
+    private static final int MOST_CONNECTIONS = Crowd.OF_GUESTS.most() + Crowd.OF_LISTENERS.most();
 
     private static final int BACKLOG = 100;
     /** Longer than the longest answer, the end of a session's processes, takes. */

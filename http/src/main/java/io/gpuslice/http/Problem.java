@@ -7,11 +7,10 @@ import io.gpuslice.domain.ProcessId;
 import io.gpuslice.wire.ErrorCode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeoutException;
-import org.apache.pekko.http.javadsl.model.StatusCode;
-import org.apache.pekko.http.javadsl.model.StatusCodes;
 
 /** A refusal, as RFC 9457 wants it said. Its message is the detail: what happened, the numbers, what next. */
 final class Problem extends Exception {
@@ -21,6 +20,11 @@ final class Problem extends Exception {
     static final int MOST_BYTES = 1 << 20;
 
     static final int TOO_MANY_REQUESTS = 429;
+
+    /** Where it is told what each means: a page for each error code. */
+    static final String PAGES = "/problems/";
+
+    private static final String VERSION = "version";
 
     private final int status;
     private final ErrorCode code;
@@ -88,6 +92,21 @@ final class Problem extends Exception {
         return new Problem(409, ErrorCode.FORBIDDEN, detail, more);
     }
 
+    /**
+     * Somebody wanted to change what is no longer what they looked at.
+     *
+     * @param wanted versions that it was to have
+     * @param version that it has
+     */
+    static Problem outdated(String id, List<String> wanted, String version) {
+        return new Problem(
+                412,
+                ErrorCode.BAD_REQUEST,
+                "session " + id + " has version " + version + ", and not " + String.join(" or ", wanted)
+                        + ": it was changed meanwhile, so nothing is done. Look at it again, and then decide",
+                Json.object().put(VERSION, version));
+    }
+
     static Problem misdirected(String detail) {
         return new Problem(421, ErrorCode.FORBIDDEN, detail);
     }
@@ -152,10 +171,15 @@ final class Problem extends Exception {
         return methods;
     }
 
+    /** That what was to be changed has; else none. */
+    Optional<String> version() {
+        return Optional.ofNullable(more.path(VERSION).textValue());
+    }
+
     Answer answer() {
         ObjectNode json = Json.object()
-                .put("type", "about:blank")
-                .put("title", title(status))
+                .put("type", PAGES + slug(code))
+                .put("title", code.description())
                 .put("status", status)
                 .put("detail", getMessage())
                 .put("error_code", code.name());
@@ -163,8 +187,8 @@ final class Problem extends Exception {
         return new Answer(status, json);
     }
 
-    /** For type about:blank the status's own phrase. */
-    private static String title(int status) {
-        return StatusCodes.lookup(status).map(StatusCode::reason).orElse("Error");
+    /** The code as a part of an address. */
+    static String slug(ErrorCode code) {
+        return code.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

@@ -15,9 +15,16 @@ import java.util.Map;
  * @param path as it came, for messages
  * @param segments of the path, decoded
  * @param query decoded
+ * @param versions one of which what is changed must still have; none: whichever it has
  * @param body empty where there is none
  */
-record Request(String method, String path, List<String> segments, Map<String, String> query, ObjectNode body) {
+record Request(
+        String method,
+        String path,
+        List<String> segments,
+        Map<String, String> query,
+        List<String> versions,
+        ObjectNode body) {
 
     /**
      * Takes a path with its query apart.
@@ -45,11 +52,15 @@ record Request(String method, String path, List<String> segments, Map<String, St
                 }
             }
         }
-        return new Request(method, path, segments, query, body);
+        return new Request(method, path, segments, query, List.of(), body);
     }
 
     Request with(ObjectNode otherBody) {
-        return new Request(method, path, segments, query, otherBody);
+        return new Request(method, path, segments, query, versions, otherBody);
+    }
+
+    Request ifOneOf(List<String> otherVersions) {
+        return new Request(method, path, segments, query, otherVersions, body);
     }
 
     /** The path's variable segment. */

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import io.gpuslice.http.live.Live;
 import io.gpuslice.wire.ErrorCode;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import org.apache.pekko.http.javadsl.model.AttributeKey;
 import org.apache.pekko.http.javadsl.model.ContentType;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpEntities;
@@ -13,20 +16,39 @@ import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.util.ByteString;
 
-/** Answers in HTTP's terms. None is kept by a cache, or taken for something else than it says. */
+/** Answers in HTTP's terms. None with data is kept by a cache, and none is taken for something else than it says. */
 final class Responses {
     private Responses() {}
 
+    /** What ends an answer that would else go on; others have none. */
+    static final AttributeKey<Runnable> END_OF_STREAM = AttributeKey.create("end of stream", Runnable.class);
+
     private static final ContentType JSON = ContentTypes.APPLICATION_JSON;
     private static final ContentType PROBLEM = ContentTypes.parse("application/problem+json");
-    private static final List<HttpHeader> ALWAYS = List.of(
-            RawHeader.create("Cache-Control", "no-store"),
-            RawHeader.create("X-Content-Type-Options", "nosniff"),
-            // A page of another site may not even hold an answer as if it were a picture or a script.
-            RawHeader.create("Cross-Origin-Resource-Policy", "same-origin"));
+    private static final HttpHeader NOTHING_ELSE = RawHeader.create("X-Content-Type-Options", "nosniff");
+    /** A page of another site may not even hold an answer as if it were a picture or a script. */
+    private static final HttpHeader OURS_ALONE = RawHeader.create("Cross-Origin-Resource-Policy", "same-origin");
+
+    private static final List<HttpHeader> ALWAYS =
+            List.of(RawHeader.create("Cache-Control", "no-store"), NOTHING_ELSE, OURS_ALONE);
+
+    /** Headers of what a browser may show as a page of ours, and of what belongs to one: nothing comes from elsewhere. */
+    static final List<HttpHeader> OF_A_PAGE = List.of(
+            RawHeader.create(
+                    "Content-Security-Policy",
+                    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+                            + " font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+            RawHeader.create("Referrer-Policy", "no-referrer"),
+            NOTHING_ELSE,
+            OURS_ALONE);
 
     static HttpResponse json(Answer answer) {
-        return of(answer.status(), JSON, Json.text(answer.body()));
+        return tagged(of(answer.status(), JSON, Json.text(answer.body())), answer.version());
+    }
+
+    private static HttpResponse tagged(HttpResponse response, Optional<String> version) {
+        return version.map(tag -> response.addHeader(RawHeader.create("ETag", EntityTags.quoted(tag))))
+                .orElse(response);
     }
 
     static HttpResponse text(ContentType type, String text) {
@@ -42,6 +64,7 @@ final class Responses {
         if (problem.status() == Problem.TOO_MANY_REQUESTS) {
             response = response.addHeader(RawHeader.create("Retry-After", "1"));
         }
+        response = tagged(response, problem.version());
         return problem.allowed().isEmpty() ? response : response.addHeader(allow(problem.allowed()));
     }
 
@@ -49,8 +72,17 @@ final class Responses {
     static ByteString tooMany() {
         Problem problem = Problem.of(
                 ErrorCode.OVERLOADED,
-                "too many connections are open, and " + Crowd.OF_ONE + " of them are yours: close some");
+                "too many connections are open, and " + Crowd.OF_GUESTS.ofOne() + " of them may be yours: close some");
         return asSent(problem, "Service Unavailable");
+    }
+
+    /** To somebody who wants one stream more. */
+    static HttpResponse tooManyStreams() {
+        return problem(Problem.of(
+                ErrorCode.OVERLOADED,
+                "too many streams of events are open: there may be " + Crowd.OF_LISTENERS.most() + ", and "
+                        + Crowd.OF_LISTENERS.mostOfOne() + " of one user or machine. End some, or ask for"
+                        + " /events?after=NUMBER as JSON now and then"));
     }
 
     /** To somebody who speaks without TLS where it is spoken. */
@@ -66,6 +98,21 @@ final class Responses {
         ALWAYS.forEach(header -> head.append(header).append("\r\n"));
         head.append("Content-Type: ").append(PROBLEM).append("\r\nConnection: close\r\n\r\n");
         return ByteString.fromString(head + body);
+    }
+
+    /** Events as they happen. */
+    static HttpResponse events(Live.Stream stream) {
+        return HttpResponse.create()
+                .addAttribute(END_OF_STREAM, stream.end())
+                .addHeaders(ALWAYS)
+                // nginx would collect them.
+                .addHeader(RawHeader.create("X-Accel-Buffering", "no"))
+                .withEntity(HttpEntities.create(Format.EVENT_STREAM.type(), stream.events()));
+    }
+
+    /** One that could have been another, had the client liked something else better. */
+    static HttpResponse varied(HttpResponse response) {
+        return response.addHeader(RawHeader.create("Vary", "Accept"));
     }
 
     /** The answer to OPTIONS. */

@@ -4,12 +4,9 @@ package io.gpuslice.http;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.gpuslice.actors.Caller;
-import io.gpuslice.actors.DeviceUse;
-import io.gpuslice.actors.SessionView;
 import io.gpuslice.actors.Sessions;
 import io.gpuslice.config.Durations;
 import io.gpuslice.config.InvalidValueException;
-import io.gpuslice.domain.DeviceId;
 import io.gpuslice.wire.Abi;
 import io.gpuslice.wire.ErrorCode;
 import java.time.Duration;
@@ -31,28 +28,24 @@ final class SessionHandlers {
     }
 
     CompletionStage<Answer> list(Caller caller, Request request) throws Problem {
-        request.takes(List.of("after"), List.of());
-        String from = request.query().get("after");
-        Place after = from == null ? Place.FIRST : Place.parse(from);
-        return actors.<Sessions.ListReply, Answer>ask(
-                Actors.PATIENCE, replyTo -> new Sessions.ListAll(caller, replyTo), reply -> switch (reply) {
-                    case Sessions.ListReply.Listed listed ->
-                        actors.devices(devicesOf(listed.sessions()))
-                                .thenApply(known -> Answer.ok(SessionJson.page(listed, after, known)));
-                    case Sessions.ListReply.Refused(var code, var text) -> Actors.refused(code, text);
-                });
+        request.takes(Wanted.PARAMETERS, List.of());
+        Wanted wanted = Wanted.of(request.query());
+        return actors.look(caller).thenApply(look -> Answer.ok(SessionJson.page(look, wanted)));
     }
 
     CompletionStage<Answer> inspect(Caller caller, Request request) throws Problem {
         request.takes(List.of(), List.of());
-        return seen(caller, request.id()).thenApply(Answer::ok);
+        return seen(caller, request.id(), "");
     }
 
-    private CompletionStage<ObjectNode> seen(Caller caller, String selector) {
-        return actors.<Sessions.InspectReply, ObjectNode>ask(
+    /** @param warning to say with it; empty: none */
+    private CompletionStage<Answer> seen(Caller caller, String selector, String warning) {
+        return actors.<Sessions.InspectReply, Answer>ask(
                 Actors.PATIENCE, replyTo -> new Sessions.Inspect(caller, selector, replyTo), reply -> switch (reply) {
                     case Sessions.InspectReply.Seen(var session) ->
-                        actors.devices(devicesOf(List.of(session))).thenApply(known -> SessionJson.of(session, known));
+                        actors.devices(Actors.devicesOf(List.of(session)))
+                                .thenApply(known ->
+                                        Answer.ok(warned(SessionJson.of(session, known), warning), session.version()));
                     case Sessions.InspectReply.Refused(var code, var text) -> Actors.refused(code, text);
                 });
     }
@@ -104,10 +97,11 @@ final class SessionHandlers {
         }
         return actors.<Sessions.UpdateReply, Answer>ask(
                 Actors.PATIENCE,
-                replyTo -> new Sessions.Update(caller, request.id(), limit, ttl, replyTo),
+                replyTo -> new Sessions.Update(caller, request.id(), request.versions(), limit, ttl, replyTo),
                 reply -> switch (reply) {
-                    case Sessions.UpdateReply.Updated(var id, var warning) ->
-                        seen(caller, id.text()).thenApply(json -> Answer.ok(warned(json, warning)));
+                    case Sessions.UpdateReply.Updated(var id, var warning) -> seen(caller, id.text(), warning);
+                    case Sessions.UpdateReply.Outdated(var id, var version) ->
+                        CompletableFuture.failedFuture(Problem.outdated(id.text(), request.versions(), version));
                     case Sessions.UpdateReply.Refused(var code, var text) -> refused(code, text, body);
                 });
     }
@@ -117,10 +111,12 @@ final class SessionHandlers {
         boolean force = request.flag("force");
         return actors.<Sessions.RemoveReply, Answer>ask(
                 force ? FORCE_PATIENCE : Actors.PATIENCE,
-                replyTo -> new Sessions.Remove(caller, request.id(), force, replyTo),
+                replyTo -> new Sessions.Remove(caller, request.id(), request.versions(), force, replyTo),
                 reply -> switch (reply) {
                     case Sessions.RemoveReply.Removed(var id) ->
                         done(Answer.ok(Json.object().put("id", id.text())));
+                    case Sessions.RemoveReply.Outdated(var id, var version) ->
+                        CompletableFuture.failedFuture(Problem.outdated(id.text(), request.versions(), version));
                     case Sessions.RemoveReply.Busy busy ->
                         CompletableFuture.failedFuture(Problem.busy(busy.text(), busy.alive()));
                     case Sessions.RemoveReply.Refused(var code, var text) -> Actors.refused(code, text);
@@ -154,14 +150,6 @@ final class SessionHandlers {
 
     private static ObjectNode warned(ObjectNode json, String warning) {
         return warning.isEmpty() ? json : json.put("warning", warning);
-    }
-
-    private static List<DeviceId> devicesOf(List<SessionView> sessions) {
-        return sessions.stream()
-                .flatMap(session -> session.devices().stream())
-                .map(DeviceUse::device)
-                .distinct()
-                .toList();
     }
 
     private static <T> CompletionStage<T> done(T answer) {

@@ -3,6 +3,7 @@ package io.gpuslice.http;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.util.RawValue;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
 import io.gpuslice.actors.Refusal;
@@ -12,6 +13,7 @@ import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.Unenforced;
 import io.gpuslice.actors.device.Devices;
 import io.gpuslice.domain.ProcessId;
+import io.gpuslice.http.live.Look;
 import io.gpuslice.wire.PageLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.Comparator;
@@ -27,31 +29,28 @@ final class SessionJson {
     private static final int MOST = 1_000_000;
 
     /**
-     * As many sessions as one answer holds, the oldest first; where there are more, {@code next} is what to ask for
-     * the sessions {@code after}.
-     *
-     * @param after where the page before ended
-     * @param known gives devices their indexes
+     * As many of the wanted sessions as one answer holds, the oldest first; where there are more, {@code next} is what to
+     * ask for the sessions {@code after}.
      */
-    static ObjectNode page(Sessions.ListReply.Listed listed, Place after, Devices.Known known) {
+    static ObjectNode page(Look look, Wanted wanted) {
         ObjectNode json = Json.object();
         ArrayNode page = json.putArray("sessions");
         ArrayNode silent = json.putArray("silent");
-        listed.silent().forEach(id -> silent.add(id.text()));
-        List<SessionView> sessions = listed.sessions().stream()
-                .filter(session -> Place.of(session).compareTo(after) > 0)
+        look.listed().silent().forEach(id -> silent.add(id.text()));
+        List<SessionView> sessions = look.listed().sessions().stream()
+                .filter(session -> wanted.test(session, look.known()))
                 .sorted(Comparator.comparing(Place::of))
                 .toList();
         int room = MOST;
-        Place last = after;
+        Place last = wanted.after();
         for (SessionView session : sessions) {
-            ObjectNode one = of(session, known);
-            room -= one.toString().getBytes(StandardCharsets.UTF_8).length;
-            if (room < 0 && !page.isEmpty()) {
+            String one = look.text(session, () -> Json.text(of(session, look.known())));
+            room -= one.getBytes(StandardCharsets.UTF_8).length;
+            if (page.size() == wanted.most() || (room < 0 && !page.isEmpty())) {
                 json.put("next", last.text());
                 break;
             }
-            page.add(one);
+            page.addRawValue(new RawValue(one));
             last = Place.of(session);
         }
         return json;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import static io.gpuslice.http.Endpoint.Audience.EVERYBODY;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
@@ -8,10 +9,12 @@ import io.gpuslice.actors.Sessions;
 import io.gpuslice.actors.telemetry.Occurrence;
 import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.actors.telemetry.Result;
+import io.gpuslice.http.Endpoint.Audience;
 import io.gpuslice.linux.PrivateDirectory;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
@@ -19,6 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who may ask what from this machine; from others it is {@link DoorTest}'s. */
@@ -193,6 +197,60 @@ class AccessTest {
     void theseNamesMeanThisMachine(String host) throws Exception {
         assertThat(Raw.exchange(bound.url(), Raw.get("/info", "Host: " + host)).status())
                 .isEqualTo(200);
+    }
+
+    /** Whoever it is, and whatever is asked: 401 and 421 are the door's, everything else comes from behind it. */
+    @ParameterizedTest
+    @EnumSource
+    void everyEndpointIsOpenToItsAudienceAndToNobodyElse(Endpoint endpoint) throws Exception {
+        Audience audience = endpoint.audience();
+        assertThat(isLetIn(endpoint, LOCALHOST)).as("the daemon's user").isEqualTo(audience != Audience.OPERATOR);
+        assertThat(isLetIn(endpoint, "Host: evil.example")).as("a foreign page").isEqualTo(audience == EVERYBODY);
+        assertThat(isLetIn(endpoint, LOCALHOST, WRONG)).as("a wrong token").isEqualTo(audience == EVERYBODY);
+        assertThat(isLetIn(endpoint, LOCALHOST, RIGHT)).as("the token").isTrue();
+        assertThat(isLetIn(endpoint, "Host: evil.example", RIGHT))
+                .as("the token by any name")
+                .isTrue();
+        if (isRoot()) {
+            boolean harmless = audience == EVERYBODY || audience == Audience.THIS_MACHINE;
+            assertThat(passes(as(STRANGER, request(endpoint, LOCALHOST))))
+                    .as("a stranger")
+                    .isEqualTo(harmless);
+            assertThat(passes(as(Bound.OWNER, request(endpoint, LOCALHOST))))
+                    .as("an owner")
+                    .isEqualTo(audience != Audience.OPERATOR);
+        }
+    }
+
+    private boolean isLetIn(Endpoint endpoint, String... headers) throws IOException {
+        return passes(Raw.exchange(bound.url(), request(endpoint, headers)));
+    }
+
+    private static boolean passes(Raw answer) {
+        assertThat(answer.status()).isNotZero();
+        return answer.status() != 401 && answer.status() != 421;
+    }
+
+    private static String request(Endpoint endpoint, String... headers) {
+        List<String> all = new ArrayList<>(List.of(headers));
+        all.add("Content-Length: 0");
+        return Raw.request(
+                endpoint.method(), endpoint.path().replaceFirst("\\{\\w+}", "train"), all.toArray(String[]::new));
+    }
+
+    /** Its page: of the index, JSON is not for strangers to this machine. */
+    @Test
+    void theDashboardsPageIsForEverybody() throws Exception {
+        String page = "Accept: text/html";
+
+        assertThat(Raw.exchange(bound.url(), Raw.get("/", "Host: evil.example", page))
+                        .status())
+                .isEqualTo(200);
+        assertThat(Raw.exchange(bound.url(), Raw.get("/", LOCALHOST, WRONG, page))
+                        .status())
+                .isEqualTo(200);
+        assertThat(Raw.exchange(bound.url(), Raw.get("/", "Host: evil.example")).status())
+                .isEqualTo(421);
     }
 
     @ParameterizedTest

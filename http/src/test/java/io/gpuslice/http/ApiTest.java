@@ -30,6 +30,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -83,7 +84,8 @@ class ApiTest {
             List.of(
                     new Remainder(new ProcessId("boot", 66, 1), KNOWN, 2, Remainder.Reason.LINGERING),
                     new Remainder(new ProcessId("boot", 67, 1), STRANGE, 1, Remainder.Reason.IMPORTED)),
-            List.of(new Unenforced(88, "/opt/tool", "its program is static")));
+            List.of(new Unenforced(88, "/opt/tool", "its program is static")),
+            "5e55");
 
     private final ActorTestKit kit = ActorTestKit.create();
     private final TestProbe<Sessions.Command> sessions = kit.createTestProbe();
@@ -254,7 +256,8 @@ class ApiTest {
                 SessionView.Counters.NONE,
                 List.of(),
                 List.of(),
-                List.of());
+                List.of(),
+                "5e55");
         CompletableFuture<String> asked = ask("GET", "/sessions");
         sessions.expectMessageClass(Sessions.ListAll.class)
                 .replyTo()
@@ -342,7 +345,8 @@ class ApiTest {
                         SESSION.counters(),
                         SESSION.refusals(),
                         List.of(),
-                        List.of()))
+                        List.of(),
+                        ""))
                 .toList();
     }
 
@@ -433,24 +437,21 @@ class ApiTest {
 
     @ParameterizedTest
     @CsvSource({
-        "SESSION_UNKNOWN, 404, Not Found",
-        "UNAUTHENTICATED, 401, Unauthorized",
-        "FORBIDDEN, 403, Forbidden",
-        "BAD_REQUEST, 400, Bad Request",
-        "OVERLOADED, 503, Service Unavailable",
-        "SESSION_CLOSED, 410, Gone",
-        "INTERNAL, 500, Internal Server Error"
+        "SESSION_UNKNOWN, 404",
+        "UNAUTHENTICATED, 401",
+        "FORBIDDEN, 403",
+        "BAD_REQUEST, 400",
+        "OVERLOADED, 503",
+        "SESSION_CLOSED, 410",
+        "INTERNAL, 500"
     })
-    void aRefusalIsAProblemWithItsCode(ErrorCode code, int status, String title) {
+    void aRefusalIsAProblemWithItsCode(ErrorCode code, int status) {
         CompletableFuture<String> asked = ask("GET", "/sessions/s");
         sessions.expectMessageClass(Sessions.Inspect.class)
                 .replyTo()
                 .tell(new Sessions.InspectReply.Refused(code, "because"));
 
-        assertThat(assertProblem(asked, status, code.name(), "because")
-                        .at("/body/title")
-                        .asText())
-                .isEqualTo(title);
+        assertProblem(asked, status, code.name(), "because");
     }
 
     @ParameterizedTest
@@ -514,7 +515,10 @@ class ApiTest {
         JsonNode reply = reply(asked);
         assertThat(reply.at("/status").asInt()).isEqualTo(status);
         assertThat(reply.at("/body/status").asInt()).isEqualTo(status);
-        assertThat(reply.at("/body/type").asText()).isEqualTo("about:blank");
+        assertThat(reply.at("/body/type").asText())
+                .isEqualTo("/problems/" + code.toLowerCase(Locale.ROOT).replace('_', '-'));
+        assertThat(reply.at("/body/title").asText())
+                .isEqualTo(ErrorCode.valueOf(code).description());
         assertThat(reply.at("/body/error_code").asText()).isEqualTo(code);
         assertThat(reply.at("/body/detail").asText()).contains(detail);
         return reply;
@@ -568,6 +572,7 @@ class ApiTest {
                         Path.of("/state"),
                         () -> Optional.of(URI.create("http://127.0.0.1:8747")),
                         Optional.empty()),
-                Happenings.of(new Recent()));
+                Happenings.of(new Recent()),
+                new HandClock());
     }
 }

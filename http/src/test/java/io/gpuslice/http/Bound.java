@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.gpuslice.http;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.gpuslice.actors.Caller;
 import io.gpuslice.actors.DeviceUse;
 import io.gpuslice.actors.MemberView;
@@ -33,14 +35,17 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.FishingOutcomes;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -53,35 +58,25 @@ final class Bound implements AutoCloseable {
     static final String BEARER = "Bearer " + TOKEN;
     static final SessionId ID = new SessionId("0123456789abcdef");
 
+    /** Of the session. */
+    static final String VERSION = "v1";
+
     private static final DeviceId DEVICE = new DeviceId(new UUID(0, 1));
     private static final ProcessId PROCESS = new ProcessId("boot", 77, 1);
-    private static final List<DeviceUse> USE = List.of(new DeviceUse(DEVICE, 8L << 30, 5, 7));
-    private static final SessionView SESSION = new SessionView(
-            ID,
-            "train",
-            SessionState.ACTIVE,
-            OWNER,
-            Optional.of(PROCESS),
-            Instant.EPOCH,
-            Optional.of(Duration.ofHours(1)),
-            false,
-            true,
-            "8GB",
-            8L << 30,
-            USE,
-            List.of(new MemberView(PROCESS, OWNER, "python", Instant.EPOCH, 5, 7, MemberView.PageState.OK, USE)),
-            0,
-            SessionView.Counters.NONE,
-            List.of(new Refusal(Instant.EPOCH, PROCESS, DEVICE, ErrorCode.QUOTA_EXCEEDED, 9L << 30, 5, 8L << 30)),
-            List.of(new Remainder(new ProcessId("boot", 66, 1), DEVICE, 2, Remainder.Reason.LINGERING)),
-            List.of(new Unenforced(88, "/opt/tool", "its program is static")));
-
     private final ActorTestKit kit = ActorTestKit.create();
     /** Hears everything that the sessions are asked. */
     final TestProbe<Sessions.Command> asked = kit.createTestProbe();
 
     final List<Occurrence> occurrences = new CopyOnWriteArrayList<>();
     final Recent recent = new Recent();
+    final HandClock clock = new HandClock();
+    final Api api = made();
+    /** How often all sessions were looked at. */
+    final AtomicInteger looks = new AtomicInteger();
+
+    /** Bytes that the session holds; negative: there is none. */
+    volatile long used = 5;
+
     final HttpClient client = HttpClient.newHttpClient();
     final HttpServer server;
 
@@ -97,17 +92,31 @@ final class Bound implements AutoCloseable {
 
     /** @param tls that is spoken; none: no TLS */
     Bound(int daemonUid, Optional<SSLContext> tls) throws IOException, InterruptedException {
-        InetSocketAddress anywhere = new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0);
+        this(daemonUid, tls, InetAddress.ofLiteral("127.0.0.1"), 0);
+    }
+
+    /**
+     * Somewhere else.
+     *
+     * @param requestsPerSecond of another machine; 0: not bounded
+     */
+    Bound(int daemonUid, Optional<SSLContext> tls, InetAddress address, int requestsPerSecond)
+            throws IOException, InterruptedException {
         server = HttpServer.start(
-                new HttpServer.Settings(Optional.of(anywhere), TOKEN, false, tls, 0),
-                api(),
+                new HttpServer.Settings(
+                        Optional.of(new InetSocketAddress(address, 0)),
+                        TOKEN,
+                        !address.isLoopbackAddress(),
+                        tls,
+                        requestsPerSecond),
+                api,
                 metricsPort(),
                 () -> problems,
                 heard(),
                 daemonUid);
     }
 
-    Api api() {
+    private Api made() {
         Behavior<Sessions.Command> sessions = Behaviors.receiveMessage(command -> {
             answer(command);
             return Behaviors.same();
@@ -133,7 +142,8 @@ final class Bound implements AutoCloseable {
                         Path.of("/state"),
                         Optional::empty,
                         Optional.of(Path.of("/state/audit.jsonl"))),
-                Happenings.of(recent));
+                Happenings.of(recent),
+                clock);
     }
 
     Metrics metricsPort() {
@@ -162,40 +172,115 @@ final class Bound implements AutoCloseable {
         };
     }
 
-    private static void answer(Sessions.Command command) {
+    private static SessionView session(long used) {
+        List<DeviceUse> use = List.of(new DeviceUse(DEVICE, 8L << 30, used, 7));
+        return new SessionView(
+                ID,
+                "train",
+                SessionState.ACTIVE,
+                OWNER,
+                Optional.of(PROCESS),
+                Instant.EPOCH,
+                Optional.of(Duration.ofHours(1)),
+                false,
+                true,
+                "8GB",
+                8L << 30,
+                use,
+                List.of(new MemberView(PROCESS, OWNER, "python", Instant.EPOCH, used, 7, MemberView.PageState.OK, use)),
+                0,
+                SessionView.Counters.NONE,
+                List.of(new Refusal(Instant.EPOCH, PROCESS, DEVICE, ErrorCode.QUOTA_EXCEEDED, 9L << 30, 5, 8L << 30)),
+                List.of(new Remainder(new ProcessId("boot", 66, 1), DEVICE, 2, Remainder.Reason.LINGERING)),
+                List.of(new Unenforced(88, "/opt/tool", "its program is static")),
+                VERSION);
+    }
+
+    private void answer(Sessions.Command command) {
         switch (command) {
-            case Sessions.ListAll list ->
+            case Sessions.ListAll list -> {
+                looks.incrementAndGet();
                 list.replyTo()
                         .tell(new Sessions.ListReply.Listed(
-                                sees(list.caller()) ? List.of(SESSION) : List.of(), List.of(), new Totals(0, 0, 0)));
+                                sees(list.caller()) && used >= 0 ? List.of(session(used)) : List.of(),
+                                List.of(),
+                                new Totals(0, 0, 0)));
+            }
             case Sessions.Inspect inspect -> inspect.replyTo().tell(seen(inspect.selector()));
             case Sessions.Allocations allocations ->
                 allocations
                         .replyTo()
-                        .tell(new Sessions.AllocationsReply.Listing(
-                                ID,
-                                List.of(new Sessions.AllocationView(PROCESS, DEVICE, 0x1000, 5, Abi.KIND_LINEAR)),
-                                false));
-            case Sessions.Open open -> open.replyTo().tell(new Sessions.OpenReply.Opened(ID, "session-token", ""));
-            case Sessions.Update update -> update.replyTo().tell(new Sessions.UpdateReply.Updated(ID, ""));
+                        .tell(refused(allocations.selector())
+                                .<Sessions.AllocationsReply>map(
+                                        code -> new Sessions.AllocationsReply.Refused(code, "not this one"))
+                                .orElse(new Sessions.AllocationsReply.Listing(
+                                        ID,
+                                        List.of(new Sessions.AllocationView(
+                                                PROCESS, DEVICE, 0x1000, 5, Abi.KIND_LINEAR)),
+                                        false)));
+            case Sessions.Open open ->
+                open.replyTo()
+                        .tell(refused(open.name())
+                                .<Sessions.OpenReply>map(code -> new Sessions.OpenReply.Refused(code, "not this one"))
+                                .orElse(new Sessions.OpenReply.Opened(ID, "session-token", "mind the step")));
+            case Sessions.Update update -> update.replyTo().tell(updated(update));
             case Sessions.Remove remove -> {
                 // "slow" is never answered here: the test does it.
                 if (!remove.selector().equals("slow")) {
-                    remove.replyTo().tell(new Sessions.RemoveReply.Removed(ID));
+                    remove.replyTo().tell(removed(remove));
                 }
             }
             default -> throw new AssertionError(command);
         }
     }
 
-    private static Sessions.InspectReply seen(String selector) {
-        return selector.equals(SESSION.name()) || selector.equals(ID.text())
-                ? new Sessions.InspectReply.Seen(SESSION)
+    /** A session that is called like an error code is refused with it. */
+    private static Optional<ErrorCode> refused(String name) {
+        return Arrays.stream(ErrorCode.values())
+                .filter(code -> code.name().equals(name))
+                .findFirst();
+    }
+
+    private static Sessions.UpdateReply updated(Sessions.Update update) {
+        if (refused(update.selector()).isPresent()) {
+            return new Sessions.UpdateReply.Refused(refused(update.selector()).get(), "not this one");
+        }
+        return isOutdated(update.versions())
+                ? new Sessions.UpdateReply.Outdated(ID, VERSION)
+                : new Sessions.UpdateReply.Updated(ID, "mind the step");
+    }
+
+    private static Sessions.RemoveReply removed(Sessions.Remove remove) {
+        if (refused(remove.selector()).isPresent()) {
+            return new Sessions.RemoveReply.Refused(refused(remove.selector()).get(), "not this one");
+        }
+        if (remove.selector().equals("busy")) {
+            return new Sessions.RemoveReply.Busy(ID, List.of(PROCESS), "somebody is in it");
+        }
+        return isOutdated(remove.versions())
+                ? new Sessions.RemoveReply.Outdated(ID, VERSION)
+                : new Sessions.RemoveReply.Removed(ID);
+    }
+
+    private static boolean isOutdated(List<String> versions) {
+        return !versions.isEmpty() && !versions.contains(VERSION);
+    }
+
+    private Sessions.InspectReply seen(String selector) {
+        if (refused(selector).isPresent()) {
+            return new Sessions.InspectReply.Refused(refused(selector).get(), "not this one");
+        }
+        return selector.equals("train") || selector.equals(ID.text())
+                ? new Sessions.InspectReply.Seen(session(used))
                 : new Sessions.InspectReply.Refused(ErrorCode.SESSION_UNKNOWN, "no session is called " + selector);
     }
 
     private static boolean sees(Caller caller) {
         return caller.operator() || caller.uid() == 0 || caller.uid() == OWNER;
+    }
+
+    static JsonNode json(HttpResponse<String> answer) throws IOException {
+        return new ObjectMapper().readTree(answer.body());
     }
 
     URI url() {
@@ -208,6 +293,17 @@ final class Bound implements AutoCloseable {
 
     HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
         return client.send(request.build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    /** What the sessions were asked before is not heard any more. */
+    void forget() {
+        Sessions.Command last = new Sessions.ListAll(
+                new Caller(0, 0, true),
+                kit.<Sessions.ListReply>createTestProbe().ref());
+        asked.ref().tell(last);
+        asked.fishForMessage(
+                Duration.ofSeconds(10),
+                command -> command.equals(last) ? FishingOutcomes.complete() : FishingOutcomes.continueAndIgnore());
     }
 
     @Override

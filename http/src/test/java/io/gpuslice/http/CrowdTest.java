@@ -12,7 +12,9 @@ import org.junit.jupiter.api.Test;
 class CrowdTest {
     private static final InetSocketAddress HERE = new InetSocketAddress(InetAddress.ofLiteral("192.0.2.1"), 8747);
 
-    private final Crowd crowd = new Crowd();
+    private static final Crowd.Size SIZE = new Crowd.Size(4, 3, 10);
+
+    private final Crowd crowd = new Crowd(SIZE);
     private int port = 1024;
 
     private Visitor from(String address) {
@@ -36,20 +38,30 @@ class CrowdTest {
 
     @Test
     void oneMachineDoesNotKeepTheOthersOut() {
-        assertThat(thatEnter("192.0.2.66", 2000)).hasSize(Crowd.FEW + Crowd.OF_ONE);
+        assertThat(thatEnter("192.0.2.66", 20)).hasSize(SIZE.mostOfOne());
         assertThat(enters(from("192.0.2.66"))).isFalse();
         assertThat(enters(from("192.0.2.7"))).isTrue();
     }
 
     @Test
     void whoLeavesMakesRoom() {
-        List<Visitor> inside = thatEnter("192.0.2.66", 2000);
+        List<Visitor> inside = thatEnter("192.0.2.66", 20);
         crowd.leave(inside.removeLast());
         Visitor next = from("192.0.2.66");
         assertThat(enters(next)).isTrue();
         assertThat(enters(from("192.0.2.66"))).isFalse();
         inside.forEach(crowd::leave);
         crowd.leave(next);
-        assertThat(thatEnter("192.0.2.66", 2000)).hasSize(Crowd.FEW + Crowd.OF_ONE);
+        assertThat(thatEnter("192.0.2.66", 20)).hasSize(SIZE.mostOfOne());
+    }
+
+    @Test
+    void moreThanThereMayBeAreNobodys() {
+        List<Visitor> inside = thatEnter("192.0.2.66", 20);
+        inside.addAll(thatEnter("192.0.2.7", 20));
+        assertThat(inside).hasSize(SIZE.most());
+        assertThat(enters(from("192.0.2.8"))).isFalse();
+        crowd.leave(inside.getFirst());
+        assertThat(enters(from("192.0.2.8"))).isTrue();
     }
 }

@@ -13,6 +13,7 @@ import io.gpuslice.actors.telemetry.Recent;
 import io.gpuslice.domain.SessionId;
 import io.gpuslice.wire.ErrorCode;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -34,7 +35,7 @@ class EventsTest {
     private final Bound bound = new Bound(0);
 
     private final Recent recent = bound.recent;
-    private final Api api = bound.api();
+    private final Api api = bound.api;
 
     EventsTest() throws IOException, InterruptedException {
         // Each of them may fail to start.
@@ -157,7 +158,7 @@ class EventsTest {
             assertThat(reader.next().path("number").asLong()).isEqualTo(number);
         }
         watching.stream().orElseThrow().end();
-        assertThat(recent.listeners()).isZero();
+        assertThat(recent.listeners()).as("the streams'").isEqualTo(1);
     }
 
     @Test
@@ -171,14 +172,16 @@ class EventsTest {
             say(Operation.DENY, MINE, 5);
             if (i % 100 == 99) {
                 int said = i + 1;
-                await().until(() -> reader.heard.size() == said);
+                await().pollDelay(Duration.ZERO)
+                        .pollInterval(Duration.ofMillis(1))
+                        .until(() -> reader.heard.size() == said);
             }
         }
         await().untilAsserted(() -> assertThat(deaf.dropped)
                 .singleElement()
                 .asString()
                 .contains("OVERLOADED", "too slowly", String.valueOf(Feed.MOST_WAITING)));
-        assertThat(recent.listeners()).isEqualTo(1);
+        assertThat(recent.listeners()).as("the reader, and the streams'").isEqualTo(2);
     }
 
     @Test

@@ -65,6 +65,7 @@ class HttpReferenceTest {
         "GET /devices, /devices",
         "GET /sessions/{id}, /sessions/train",
         "GET /sessions/{id}/allocations, /sessions/train/allocations",
+        "GET /sessions/{id}/history, /sessions/train/history",
         "GET /health/live, /health/live",
         "GET /health/ready, /health/ready"
     })

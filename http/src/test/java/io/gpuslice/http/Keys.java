@@ -25,6 +25,11 @@ record Keys(Path store) {
 
     /** @param algorithm RSA or EC */
     static Keys make(Path directory, String algorithm) throws IOException, InterruptedException {
+        return make(directory, algorithm, "127.0.0.1");
+    }
+
+    /** @param address that it is for besides localhost */
+    static Keys make(Path directory, String algorithm, String address) throws IOException, InterruptedException {
         Path store = Files.createTempDirectory(directory, "keys").resolve("store.p12");
         Process keytool = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin/keytool").toString(),
@@ -36,7 +41,7 @@ record Keys(Path store) {
                         "-dname",
                         "CN=localhost",
                         "-ext",
-                        "san=dns:localhost,ip:127.0.0.1",
+                        "san=dns:localhost,ip:" + address,
                         "-storetype",
                         "PKCS12",
                         "-keystore",

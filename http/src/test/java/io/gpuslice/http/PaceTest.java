@@ -94,7 +94,7 @@ class PaceTest {
                     _ -> CompletableFuture.completedFuture(false),
                     Telemetry.none());
             Routes routes = new Routes(
-                    bound.api(),
+                    bound.api,
                     bound.metricsPort(),
                     () -> bound.problems,
                     door,

@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Every metric, once. The reference page is made from it, too. Labels come from a closed set, or
- * there are as many as there are sessions and devices; no name, path or text of a user is one.
+ * there are as many as there are sessions and devices, both of them bounded; no name, path or text of a user is one.
  */
 final class Catalogue {
     /** A decision takes tens of microseconds; a journal that flushes, milliseconds. */
@@ -24,6 +24,16 @@ final class Catalogue {
             "sessions",
             "Sessions that did not answer in time; the other metrics show them as they were last seen");
     static final Family PROCESSES = Family.gauge("gpuslice_processes", "processes", "Members of all sessions");
+    static final Family PROCESSES_UNENFORCED = Family.gauge(
+            "gpuslice_processes_unenforced", "processes", "Processes of all sessions that use the driver past a limit");
+
+    static final Family SESSION_PROCESSES =
+            Family.gauge("gpuslice_session_processes", "processes", "Members of a session", "session");
+    static final Family SESSION_DENIALS = Family.counter(
+            "gpuslice_session_denied_alloc_total",
+            "allocations",
+            "Allocations of a session that were denied, as programs saw it",
+            "session");
     static final Family UNENFORCED = Family.gauge(
             "gpuslice_unenforced_processes",
             "processes",
@@ -56,8 +66,27 @@ final class Catalogue {
             "Where there is any: memory that processes use although its exporter is gone; part of used",
             "device",
             "session");
+    static final Family DEVICE = Family.gauge(
+            "gpuslice_device_info",
+            "always 1",
+            "A device: its index, as `nvidia-smi` has it, and name",
+            "device",
+            "index",
+            "name");
     static final Family DEVICE_MEMORY =
             Family.gauge("gpuslice_device_memory_bytes", "bytes", "Memory of a device, where it is known", "device");
+    static final Family DEVICE_USED =
+            Family.gauge("gpuslice_device_used_bytes", "bytes", "Memory that all sessions hold on a device", "device");
+    static final Family DEVICE_CHARGE = Family.gauge(
+            "gpuslice_device_charge_bytes",
+            "bytes",
+            "What all sessions have handed to their processes on a device",
+            "device");
+    static final Family DEVICE_LINGERING = Family.gauge(
+            "gpuslice_device_lingering_bytes",
+            "bytes",
+            "Memory of dead processes on a device that others may still keep; part of used",
+            "device");
 
     static final Family ALLOCATIONS =
             Family.counter("gpuslice_alloc_events_total", "allocations", "Allocations that succeeded");
@@ -100,6 +129,9 @@ final class Catalogue {
     static final Family AUDIT_LOST =
             Family.counter("gpuslice_audit_lost_total", "lines", "Lines that the audit log could not keep");
 
+    static final Family READY = Family.gauge(
+            "gpuslice_ready", "1 or 0", "Whether the daemon can do its work: 1 where `/health/ready` answers 200");
+    static final Family CLOCK = Family.gauge("gpuslice_clock_seconds", "seconds", "The daemon's clock, since 1970");
     static final Family BUILD = Family.gauge(
             "gpuslice_build_info", "always 1", "Which gpuslice this is, and on which Java", "java", "version");
     static final Family CPU =
@@ -119,6 +151,9 @@ final class Catalogue {
             SESSIONS,
             SESSIONS_SILENT,
             PROCESSES,
+            PROCESSES_UNENFORCED,
+            SESSION_PROCESSES,
+            SESSION_DENIALS,
             UNENFORCED,
             USED_TOTAL,
             USED,
@@ -126,7 +161,11 @@ final class Catalogue {
             LIMIT,
             LINGERING,
             IMPORTED,
+            DEVICE,
             DEVICE_MEMORY,
+            DEVICE_USED,
+            DEVICE_CHARGE,
+            DEVICE_LINGERING,
             ALLOCATIONS,
             FREES,
             DENIALS,
@@ -141,6 +180,8 @@ final class Catalogue {
             JOURNAL_WRITE,
             JOURNAL_FAILURES,
             AUDIT_LOST,
+            READY,
+            CLOCK,
             BUILD,
             CPU,
             RESIDENT,

@@ -40,10 +40,18 @@ final class Exposition {
             text.append(i == 0 ? '{' : ',')
                     .append(family.labels().get(i))
                     .append("=\"")
-                    .append(labels[i])
+                    .append(escaped(labels[i]))
                     .append('"');
         }
         text.append(labels.length == 0 ? " " : "} ");
+    }
+
+    /** Nearly all need none of it, and there are thousands: the first look is what they cost. */
+    private static String escaped(String value) {
+        if (value.indexOf('\\') < 0 && value.indexOf('"') < 0 && value.indexOf('\n') < 0) {
+            return value;
+        }
+        return value.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n");
     }
 
     @Override

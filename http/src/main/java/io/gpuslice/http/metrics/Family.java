@@ -29,6 +29,11 @@ record Family(String name, Kind kind, String unit, List<String> labels, List<Dou
         }
     }
 
+    /** Whether its series come and go with sessions. */
+    boolean isOfSessions() {
+        return labels.contains("session");
+    }
+
     static Family counter(String name, String unit, String help, String... labels) {
         return new Family(name, Kind.COUNTER, unit, List.of(labels), List.of(), help);
     }

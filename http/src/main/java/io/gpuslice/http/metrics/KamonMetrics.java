@@ -23,43 +23,52 @@ public final class KamonMetrics implements Metrics {
 
     private final Counted counted = new Counted();
     private final Sightings sightings = new Sightings();
-    private final Supplier<CompletionStage<Sessions.ListReply>> sessions;
-    private final Supplier<CompletionStage<Devices.Known>> devices;
+    private final Sources sources;
     private final String version;
-    private final LongSupplier auditLost;
     private final LongSupplier nanoTime;
 
+    private volatile boolean perSession;
     private @Nullable Answer latest;
+
+    /**
+     * Who is asked at a scrape.
+     *
+     * @param sessions for all of them, whosever they are; must fail by itself when no answer comes
+     * @param devices for them; where that fails, their memory is not shown
+     * @param ready whether the daemon can do its work; where that fails, it cannot
+     * @param auditLost for lines that the audit log could not keep, since the start
+     */
+    public record Sources(
+            Supplier<CompletionStage<Sessions.ListReply>> sessions,
+            Supplier<CompletionStage<Devices.Known>> devices,
+            Supplier<CompletionStage<Boolean>> ready,
+            LongSupplier auditLost) {}
 
     /** @param begun nanoseconds of the clock: from then on its numbers may be out of date */
     private record Answer(long begun, CompletableFuture<String> text) {}
 
-    KamonMetrics(
-            Supplier<CompletionStage<Sessions.ListReply>> sessions,
-            Supplier<CompletionStage<Devices.Known>> devices,
-            String version,
-            LongSupplier auditLost,
-            LongSupplier nanoTime) {
-        this.sessions = sessions;
-        this.devices = devices;
+    /** What is asked at one scrape, beside the sessions. */
+    private record Around(Devices.Known devices, boolean ready) {}
+
+    KamonMetrics(Sources sources, String version, boolean perSession, LongSupplier nanoTime) {
+        this.sources = sources;
         this.version = version;
-        this.auditLost = auditLost;
+        this.perSession = perSession;
         this.nanoTime = nanoTime;
     }
 
     /**
      * Starts to count.
      *
-     * @param sessions asks for all of them, whosever they are; must fail by itself when no answer comes
-     * @param devices asks for them; where that fails, their memory is not shown
-     * @param auditLost lines that the audit log could not keep, since the start
+     * @param perSession whether each session has series of its own
      */
-    public static KamonMetrics create(
-            Supplier<CompletionStage<Sessions.ListReply>> sessions,
-            Supplier<CompletionStage<Devices.Known>> devices,
-            String version,
-            LongSupplier auditLost) {
-        return new KamonMetrics(sessions, devices, version, auditLost, System::nanoTime);
+    public static KamonMetrics create(Sources sources, String version, boolean perSession) {
+        return new KamonMetrics(sources, version, perSession, System::nanoTime);
+    }
+
+    /** Whether each session has series of its own, from the next scrape on. */
+    public void perSession(boolean shown) {
+        perSession = shown;
     }
 
     @Override
@@ -84,17 +93,24 @@ public final class KamonMetrics implements Metrics {
 
     /** Written elsewhere than on the thread that brings the answers: that is the event loop, and charges wait for it. */
     private CompletableFuture<String> gather() {
-        return sessions.get()
-                .thenCombineAsync(devices.get().exceptionally(_ -> NONE), this::exposition)
+        CompletionStage<Devices.Known> devices = sources.devices().get().exceptionally(_ -> NONE);
+        CompletionStage<Boolean> ready = sources.ready().get().exceptionally(_ -> false);
+        return sources.sessions()
+                .get()
+                .thenCombineAsync(devices.thenCombine(ready, Around::new), this::exposition)
                 .toCompletableFuture();
     }
 
-    private String exposition(Sessions.ListReply reply, Devices.Known known) {
+    private String exposition(Sessions.ListReply reply, Around around) {
         return switch (reply) {
             case Sessions.ListReply.Listed listed ->
                 counted.exposition()
-                        + new Present(sightings.see(listed), known)
-                                .daemon(version, auditLost.getAsLong(), ProcessNumbers.now())
+                        + new Present(sightings.see(listed), around.devices(), perSession)
+                                .daemon(
+                                        version,
+                                        around.ready(),
+                                        sources.auditLost().getAsLong(),
+                                        ProcessNumbers.now())
                                 .exposition();
             case Sessions.ListReply.Refused(var code, var text) ->
                 throw new IllegalStateException("The sessions cannot be listed: " + code + ", " + text);

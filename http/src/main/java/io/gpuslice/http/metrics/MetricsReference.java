@@ -13,13 +13,7 @@ final class MetricsReference {
                 # Metrics
 
                 `GET /metrics` shows them in Prometheus's text format. On loopback it needs no token: it names sessions by their ids only.
-
-                ```yaml
-                # prometheus.yml; `gpuslice info` says where the daemon's HTTP is
-                scrape_configs:
-                  - job_name: gpuslice
-                    static_configs: [{targets: ["127.0.0.1:8747"]}]
-                ```
+                [monitoring.md](monitoring.md) has what reads them: a scrape configuration, alerts, a dashboard.
 
                 What is so at the moment (sessions, processes, bytes held, charged, allowed) is asked of the sessions at each scrape; scrapes
                 within a quarter of a second share one answer. A session that has ended has no series. Counters count from the daemon's
@@ -27,7 +21,9 @@ final class MetricsReference {
                 `gpuslice inspect`. When the sessions cannot be listed, `/metrics` answers 503 rather than with sessions missing.
 
                 A session has series with `device` for each device that it limits by name or has been used on: one with a plain limit
-                (`8GB`), which is each device's, has none before its first process comes.
+                (`8GB`), which is each device's, has none before its first process comes. At most `sessions.max` sessions have series, on at
+                most 32 devices each; with [`metrics.sessions`](configuration.md#metricssessions)` = false` none has, and the sums are all
+                there is. What is labelled `device` alone is the sum of all sessions there.
 
                 `device` is a GPU's UUID, `session` a session's id; `state` and `reason` are spelled as in JSON and in the audit log.
 

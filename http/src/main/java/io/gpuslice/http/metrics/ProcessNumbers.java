@@ -14,13 +14,14 @@ import java.util.stream.Stream;
  * @param cpu user and system, all threads
  * @param resident bytes
  */
-record ProcessNumbers(Duration cpu, long resident, long openFiles, long maxFiles, Instant started) {
+record ProcessNumbers(Instant clock, Duration cpu, long resident, long openFiles, long maxFiles, Instant started) {
     private static final Path SELF = Path.of("/proc/self");
 
     /** Reads a few files of procfs, which takes tens of microseconds. */
     static ProcessNumbers now() {
         ProcessHandle.Info info = ProcessHandle.current().info();
         return new ProcessNumbers(
+                Instant.now(),
                 info.totalCpuDuration().orElse(Duration.ZERO),
                 number("status", "VmRSS:") * 1024,
                 openNow(),

@@ -31,6 +31,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -59,14 +61,18 @@ class KamonMetricsTest {
     private final AtomicInteger asked = new AtomicInteger();
     private CompletionStage<Sessions.ListReply> reply = listed(NOTHING);
     private CompletionStage<Devices.Known> devices = CompletableFuture.completedFuture(DEVICES);
+    private CompletionStage<Boolean> ready = CompletableFuture.completedFuture(true);
     private final KamonMetrics metrics = new KamonMetrics(
-            () -> {
-                asked.incrementAndGet();
-                return reply;
-            },
-            () -> devices,
+            new KamonMetrics.Sources(
+                    () -> {
+                        asked.incrementAndGet();
+                        return reply;
+                    },
+                    () -> devices,
+                    () -> ready,
+                    auditLost::get),
             "1.2.3",
-            auditLost::get,
+            true,
             nanos::get);
 
     @Test
@@ -192,17 +198,130 @@ class KamonMetricsTest {
                 .containsEntry("gpuslice_sessions{state=\"CLOSED\"}", 0.0);
     }
 
+    /** Of every family that has any: one that holds memory, holds what no process holds, and has happened something to. */
+    private void aSessionOfEverySeries() {
+        ProcessId gone = new ProcessId("boot", 66, 1);
+        reply = listed(
+                NOTHING,
+                session(
+                        "aa",
+                        List.of(
+                                new Remainder(gone, FIRST, 2, Remainder.Reason.LINGERING),
+                                new Remainder(gone, FIRST, 1, Remainder.Reason.IMPORTED)),
+                        List.of(new Unenforced(88, "a", "b")),
+                        new DeviceUse(FIRST, 800, 5, 7)));
+        for (Operation operation : Operation.values()) {
+            happened(operation, Result.OK, 1, "DIED");
+            happened(operation, Result.DENIED, 1, "DIED");
+        }
+        metrics.telemetry().took(Timing.DECISION, 30_000);
+        metrics.telemetry().took(Timing.RECLAIM, 30_000);
+    }
+
+    private static List<String> familiesOfSessions() {
+        return Catalogue.ALL.stream()
+                .filter(Family::isOfSessions)
+                .map(Family::name)
+                .toList();
+    }
+
     @Test
     void aSessionThatHasEndedLeavesNoSeriesBehind() {
-        reply = listed(NOTHING, session("aa", SessionState.ACTIVE, new DeviceUse(FIRST, 800, 5, 7)));
-        assertThat(scrape().values().keySet()).anyMatch(series -> series.contains("\"aa\""));
+        aSessionOfEverySeries();
+        Scraped living = scrape();
+        assertThat(familiesOfSessions())
+                .hasSizeGreaterThan(5)
+                .allSatisfy(family -> assertThat(living.values().keySet())
+                        .anyMatch(series -> series.startsWith(family + "{") && series.contains("session=\"aa\"")));
 
         reply = listed(NOTHING);
 
         assertThat(scrape().values())
-                .allSatisfy((series, _) -> assertThat(series).doesNotContain("\"aa\""))
+                .allSatisfy((series, _) -> assertThat(series).doesNotContain("\"aa\"", "session="))
+                .containsEntry("gpuslice_device_used_bytes{device=\"" + FIRST + "\"}", 0.0)
+                .containsEntry("gpuslice_device_lingering_bytes{device=\"" + FIRST + "\"}", 0.0)
                 .containsEntry("gpuslice_used_bytes_total", 0.0)
                 .containsEntry("gpuslice_sessions_active", 0.0);
+    }
+
+    @Test
+    void withoutSeriesOfSessionsTheSumsAreTheSame() {
+        aSessionOfEverySeries();
+        Scraped with = scrape();
+
+        metrics.perSession(false);
+
+        Scraped without = scrape();
+        assertThat(without.values())
+                .allSatisfy((series, _) -> assertThat(series).doesNotContain("session="));
+        Set<String> others = new TreeSet<>(with.families());
+        others.removeAll(familiesOfSessions());
+        assertThat(without.families()).isEqualTo(others);
+        assertThat(without.types().keySet()).isEqualTo(without.families());
+        assertThat(without.values())
+                .containsEntry("gpuslice_used_bytes_total", 5.0)
+                .containsEntry("gpuslice_processes_unenforced", 1.0)
+                .containsEntry("gpuslice_device_used_bytes{device=\"" + FIRST + "\"}", 5.0);
+
+        metrics.perSession(true);
+
+        assertThat(scrape().families()).isEqualTo(with.families());
+    }
+
+    @Test
+    void aDeviceShowsWhatAllItsSessionsHold() {
+        ProcessId dead = new ProcessId("boot", 66, 1);
+        reply = listed(
+                NOTHING,
+                session(
+                        "aa",
+                        List.of(new Remainder(dead, FIRST, 2, Remainder.Reason.LINGERING)),
+                        List.of(),
+                        new DeviceUse(FIRST, 800, 5, 7)),
+                session("bb", SessionState.ACTIVE, new DeviceUse(FIRST, 800, 50, 70)));
+
+        assertThat(scrape().values())
+                .containsEntry("gpuslice_device_info{device=\"" + FIRST + "\",index=\"0\",name=\"A\"}", 1.0)
+                .containsEntry("gpuslice_device_used_bytes{device=\"" + FIRST + "\"}", 55.0)
+                .containsEntry("gpuslice_device_charge_bytes{device=\"" + FIRST + "\"}", 77.0)
+                .containsEntry("gpuslice_device_lingering_bytes{device=\"" + FIRST + "\"}", 2.0)
+                .containsEntry("gpuslice_device_used_bytes{device=\"" + SECOND + "\"}", 0.0);
+    }
+
+    @Test
+    void devicesThatAProgramInventsMakeABoundedNumberOfSeries() {
+        DeviceUse[] invented = IntStream.range(0, 500)
+                .mapToObj(i -> new DeviceUse(new DeviceId(new UUID(7, i)), 800, 5, 7))
+                .toArray(DeviceUse[]::new);
+        reply = listed(NOTHING, session("aa", SessionState.ACTIVE, invented));
+
+        Set<String> series = scrape().values().keySet();
+
+        assertThat(series)
+                .filteredOn(name -> name.startsWith("gpuslice_used_bytes{"))
+                .hasSize(32);
+        assertThat(series)
+                .filteredOn(name -> name.startsWith("gpuslice_device_used_bytes{"))
+                .hasSize(2 + 32);
+    }
+
+    @Test
+    void theNameOfADeviceIsQuotedAsPrometheusReadsIt() {
+        devices = CompletableFuture.completedFuture(
+                new Devices.Known(List.of(new Devices.Device(FIRST, 0, "a \"b\" \\ c\nd", 1)), ""));
+
+        assertThat(text(metrics.scrape())).contains("name=\"a \\\"b\\\" \\\\ c\\nd\"} 1\n");
+    }
+
+    @Test
+    void aDaemonThatIsNotReadySaysSo() {
+        assertThat(scrape().value("gpuslice_ready")).isEqualTo(1);
+
+        ready = CompletableFuture.completedFuture(false);
+        assertThat(scrape().value("gpuslice_ready")).isZero();
+
+        ready = CompletableFuture.failedFuture(new IllegalStateException("nobody answers"));
+        assertThat(scrape().value("gpuslice_ready")).isZero();
     }
 
     @Test
@@ -301,10 +420,13 @@ class KamonMetricsTest {
     void theAnswerIsNotWrittenByTheThreadThatBringsTheSessions() throws InterruptedException {
         AtomicReference<Thread> writer = new AtomicReference<>();
         CompletableFuture<Sessions.ListReply> sessions = new CompletableFuture<>();
-        KamonMetrics observed = KamonMetrics.create(() -> sessions, () -> devices, "1.2.3", () -> {
-            writer.set(Thread.currentThread());
-            return 0;
-        });
+        KamonMetrics observed = KamonMetrics.create(
+                new KamonMetrics.Sources(() -> sessions, () -> devices, () -> ready, () -> {
+                    writer.set(Thread.currentThread());
+                    return 0;
+                }),
+                "1.2.3",
+                true);
         CompletionStage<String> answer = observed.scrape();
         Thread loop = Thread.ofPlatform()
                 .start(() -> sessions.complete(new Sessions.ListReply.Listed(List.of(), List.of(), NOTHING)));
@@ -392,6 +514,8 @@ class KamonMetricsTest {
         assertThat(scraped.value("gpuslice_build_info{java=\"" + Runtime.version() + "\",version=\"1.2.3\"}"))
                 .isEqualTo(1);
         assertThat(scraped.value("gpuslice_audit_lost_total")).isEqualTo(3);
+        assertThat(Instant.ofEpochSecond((long) scraped.value("gpuslice_clock_seconds")))
+                .isBetween(Instant.now().minus(Duration.ofMinutes(1)), Instant.now());
         assertThat(scraped.value("process_cpu_seconds_total")).isBetween(0.01, 1e6);
         assertThat(scraped.value("process_resident_memory_bytes")).isBetween(0x1p24, 0x1p40);
         assertThat(scraped.value("process_open_fds")).isBetween(3.0, scraped.value("process_max_fds"));
@@ -563,6 +687,7 @@ class KamonMetricsTest {
                 SessionView.Counters.NONE,
                 List.of(),
                 remainders,
-                unenforced);
+                unenforced,
+                "");
     }
 }
