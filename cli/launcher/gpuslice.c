@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define RECORD "GPUSLICE_AOT_OUTPUT" /* how tools/train-aot makes the start-up cache */
 #define SHIELD "GPUSLICE_KEPT_"
 #define OLDEST_JAVA 25
 /* Measured: with less, the JVM now and then does not come up. It then ends with exit code 1, which run leaves to programs. */
@@ -204,7 +205,8 @@ static struct class_path class_path(const char *home)
     struct dirent **jars;
     int count = scandir(directory, &jars, is_jar, alphasort);
     if (count <= 0)
-        fail("no jars in %s\n  the installation is incomplete: make build", directory);
+        fail("no jars in %s\n"
+             "  install gpuslice anew: its package, its tarball, or `make build` in a checkout", directory);
     struct class_path found = {.path = text("%s", "")};
     for (int i = 0; i < count; i++) {
         char *jar = text("%s/%s", directory, jars[i]->d_name);
@@ -222,7 +224,7 @@ static struct class_path class_path(const char *home)
 /* The option for a faster start; NULL where there is nothing to start faster with. */
 static char *start_up_cache(const char *home, struct timespec jars)
 {
-    const char *record = getenv("GPUSLICE_AOT_OUTPUT"); /* how tools/train-aot makes it */
+    const char *record = getenv(RECORD);
     if (record)
         return text("-XX:AOTCacheOutput=%s", record);
     char *cache = text("%s/lib/cli/gpuslice.aot", home);
@@ -230,6 +232,15 @@ static char *start_up_cache(const char *home, struct timespec jars)
     /* Java 25 would go on running the classes in the cache when a jar has been replaced by a later one. */
     bool good = access(cache, R_OK) == 0 && stat(cache, &status) == 0 && is_later(status.st_mtim, jars);
     return good ? text("-XX:AOTCache=%s", cache) : NULL;
+}
+
+/*
+ * Address space for classes. It is scarce where there is a `ulimit -v`, and the default is 1g; but all that goes into a
+ * cache has to fit in while that is made.
+ */
+static const char *class_space(void)
+{
+    return getenv(RECORD) ? "-XX:CompressedClassSpaceSize=128m" : "-XX:CompressedClassSpaceSize=16m";
 }
 
 /* -------------------------------------------------------- what the JVM forgets */
@@ -324,7 +335,7 @@ int main(int argc, char **argv, char **environment)
         "-XX:+DisplayVMOutputToStderr", /* stdout is for data */
         "-Xlog:disable",
         "-Xmx64m",
-        "-XX:CompressedClassSpaceSize=16m", /* of address space, which `ulimit -v` may have made scarce; the default is 1g */
+        class_space(),
         "--enable-native-access=ALL-UNNAMED",
         text("-Dgpuslice.home=%s", home),
         "-Dgpuslice.shielded=true",

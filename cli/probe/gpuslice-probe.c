@@ -18,17 +18,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "glibc_base.h"
+
 #define SMALL ((size_t)1 << 20)
 #define NOT_THERE (-1)
 
-/* The oldest versions, so that this runs wherever the library loads, whatever glibc it was built on. */
-#if defined(__x86_64__)
-#define BASE_VERSION "GLIBC_2.2.5"
-#elif defined(__aarch64__)
-#define BASE_VERSION "GLIBC_2.17"
-#else
-#error "no symbol version known for this machine"
-#endif
+/* So that this runs wherever the library loads. */
 __asm__(".symver dlopen, dlopen@" BASE_VERSION);
 __asm__(".symver dlsym, dlsym@" BASE_VERSION);
 __asm__(".symver base_start_main, __libc_start_main@" BASE_VERSION);

@@ -13,17 +13,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "glibc_base.h"
 #include "next.h"
 
-/* The oldest versions, so that the library loads where glibc is older than the one it was built on. Weak: before 2.34
- * dlvsym is in libdl, which every program that can load a CUDA library has loaded. */
-#if defined(__x86_64__)
-#define BASE_VERSION "GLIBC_2.2.5"
-#elif defined(__aarch64__)
-#define BASE_VERSION "GLIBC_2.17"
-#else
-#error "no symbol version known for this machine"
-#endif
+/* Weak: before 2.34 dlvsym is in libdl, which every program that can load a CUDA library has loaded. */
 __asm__(".symver base_dlvsym, dlvsym@" BASE_VERSION);
 extern void *base_dlvsym(void *handle, const char *name, const char *version) __attribute__((weak));
 

@@ -133,6 +133,7 @@ final class AboutVerbs {
                             .members()
                             .get("devices"));
             all.put("socket", connection.path().toString());
+            all.put("dashboard", DashboardVerb.url(info).orElse(null));
             return new Json(all);
         }
     }

@@ -76,7 +76,7 @@ final class CdiVerb {
         } catch (IOException e) {
             throw new Failure(
                     "the library that keeps the limit, " + context.library() + ", is missing or may not be read",
-                    "install gpuslice anew (make build)");
+                    Context.INSTALL_ANEW);
         }
     }
 

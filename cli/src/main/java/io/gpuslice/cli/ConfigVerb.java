@@ -41,6 +41,7 @@ final class ConfigVerb {
             context.out().print(table.styled(context.colourOnOut()));
         }
         if (!output.quiet()) {
+            context.warnOfUnread();
             context.say(
                     "this is what a daemon started from here would use; one that runs has what it was started with, and"
                             + " what SIGHUP has changed since");

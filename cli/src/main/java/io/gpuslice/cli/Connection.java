@@ -74,12 +74,28 @@ final class Connection implements AutoCloseable {
         return path;
     }
 
+    /** Whether the daemon serves this user at all. It says so only to whoever has asked it something. */
+    boolean isServed() throws Failure {
+        Decoded answer = exchange(new Frame.Call("{\"method\":\"GET\",\"path\":\"/info\"}"));
+        return !(refusesConnection(answer)
+                && answer.frame() instanceof Frame.ErrorFrame error
+                && error.code() == ErrorCode.FORBIDDEN);
+    }
+
     /**
      * Sends a frame and awaits its answer.
      *
      * @throws Failure if the daemon refuses, leaves, is silent or makes no sense
      */
     Frame ask(Frame request) throws Failure {
+        Decoded answer = exchange(request);
+        if (answer.frame() instanceof Frame.ErrorFrame error) {
+            throw refused(error);
+        }
+        return answer.frame();
+    }
+
+    private Decoded exchange(Frame request) throws Failure {
         try {
             send(request);
             Decoded answer = receive();
@@ -87,10 +103,7 @@ final class Connection implements AutoCloseable {
             while (answer.seq() != seq && !refusesConnection(answer)) {
                 answer = receive();
             }
-            if (answer.frame() instanceof Frame.ErrorFrame error) {
-                throw refused(error);
-            }
-            return answer.frame();
+            return answer;
         } catch (ProtocolException e) {
             throw senseless(String.valueOf(e.getMessage()));
         } catch (SocketTimeoutException e) {

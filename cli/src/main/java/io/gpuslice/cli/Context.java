@@ -2,6 +2,7 @@
 package io.gpuslice.cli;
 
 import io.gpuslice.config.Locations;
+import io.gpuslice.config.Variables;
 import io.gpuslice.linux.Exec;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -28,6 +29,10 @@ public record Context(
         Optional<Host> host,
         PrintStream out,
         PrintStream err) {
+
+    /** The way on where a part of it is missing, whatever way it came here. */
+    public static final String INSTALL_ANEW =
+            "install gpuslice anew: its package, its tarball, or `make build` in a checkout";
 
     /** What was typed is shown as far as anybody reads it: an argument may have 128 KiB. */
     private static final Pattern ENDLESS = Pattern.compile("(\\S{256})\\S{64,}");
@@ -94,6 +99,11 @@ public record Context(
     /** The library that keeps the limit inside a program. */
     public Path library() {
         return home.resolve("lib/libgpuslice.so");
+    }
+
+    /** Says which variables of ours nobody reads: they are misspelt, and what they were to do is not done. */
+    void warnOfUnread() {
+        Variables.unread(environment).forEach(this::say);
     }
 
     /** For people, on stderr. */

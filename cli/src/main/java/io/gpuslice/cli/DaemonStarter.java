@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +33,8 @@ final class DaemonStarter {
     private static final String LOG = "gpusliced.log";
     /** What every state directory has that a daemon has ever begun. */
     private static final String STATE = "VERSION";
+    /** In it, too: held by the daemon that uses it, which has written its pid there. */
+    private static final String LOCK = "lock";
 
     /** Told to the daemon by {@code GPUSLICE_READY_FD}: it writes this line to that descriptor once it listens. */
     private static final String READY = "READY";
@@ -98,7 +101,10 @@ final class DaemonStarter {
             return log;
         } catch (IOException e) {
             throw new Failure(
-                    "cannot start the daemon: " + e.getMessage(),
+                    "cannot start the daemon: "
+                            + (e instanceof AccessDeniedException
+                                    ? "you may not make " + e.getMessage()
+                                    : e.getMessage()),
                     "its state is in " + state
                             + "; set GPUSLICE_STATE_DIR for another place, or start `gpusliced` yourself");
         }
@@ -116,7 +122,7 @@ final class DaemonStarter {
 
     /** Whether a daemon has the state directory, also one that does not listen yet. */
     boolean stateIsInUse() throws Failure {
-        Path lock = stateDirectory().resolve("lock");
+        Path lock = stateDirectory().resolve(LOCK);
         if (!Files.exists(lock)) {
             return false;
         }
@@ -125,6 +131,12 @@ final class DaemonStarter {
         } catch (IOException e) {
             return false;
         }
+    }
+
+    /** The daemon that has the state directory, if that listens. */
+    Optional<StateHolder> holder() {
+        Optional<Path> lock = exists(LOCK);
+        return lock.isEmpty() ? Optional.empty() : StateHolder.of(lock.get());
     }
 
     private ProcessBuilder process(Path socket, Path state, Path log) {
@@ -197,6 +209,13 @@ final class DaemonStarter {
             List<String> lines = new String(in.readAllBytes(), StandardCharsets.ISO_8859_1)
                     .lines()
                     .toList();
+            // Why it gave up it says in such words; what is before that is its log.
+            List<String> why = lines.stream()
+                    .filter(line -> line.startsWith("gpusliced: "))
+                    .toList();
+            if (!why.isEmpty()) {
+                lines = why;
+            }
             List<String> last = lines.subList(Math.max(0, lines.size() - LOG_LINES_SHOWN), lines.size());
             return last.isEmpty() ? "it said nothing" : "it said:\n  | " + String.join("\n  | ", last);
         } catch (IOException e) {

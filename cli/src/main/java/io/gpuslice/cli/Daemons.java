@@ -32,6 +32,10 @@ public final class Daemons {
 
     private final Context context;
     private final Duration patience;
+    /** That the machine's daemon is there for others; empty: not that {@link #find} has met any such. */
+    private String notServed = "";
+    /** Whether this has started the user's own. */
+    private boolean started;
 
     private Daemons(Context context, Duration patience) {
         this.context = context;
@@ -53,7 +57,10 @@ public final class Daemons {
         return new Daemons(context, with);
     }
 
-    /** The first daemon that answers, of those in {@link io.gpuslice.config.Locations#socketsToTry()}. */
+    /**
+     * The first daemon that answers, of those in {@link io.gpuslice.config.Locations#socketsToTry()}; else the one that has
+     * this user's state, wherever it listens.
+     */
     Optional<Connection> find() throws Failure {
         for (Path socket : sockets()) {
             Optional<Connection> connection = connect(socket);
@@ -61,7 +68,13 @@ public final class Daemons {
                 return connection;
             }
         }
-        return Optional.empty();
+        Optional<StateHolder> holder = holder();
+        return holder.isPresent() ? connect(holder.get().socket()) : Optional.empty();
+    }
+
+    /** Empty also where the user has said at which socket alone a daemon is meant. */
+    private Optional<StateHolder> holder() throws Failure {
+        return sockets().size() == 1 ? Optional.empty() : new DaemonStarter(context).holder();
     }
 
     /**
@@ -90,7 +103,8 @@ public final class Daemons {
 
     /** That none runs. Sessions outlive their daemon, so that says nothing of whether there are any. */
     Failure none() throws Failure {
-        String what = "no daemon is running at " + String.join(" or ", places()) + barred() + leftBehind();
+        String what = "no daemon is running at " + String.join(" or ", places())
+                + (notServed.isEmpty() ? "" : " (" + notServed + ")") + leftBehind();
         return new DaemonStarter(context).hasState()
                 ? new Failure(
                         what + "; sessions it had come back when one starts",
@@ -98,22 +112,24 @@ public final class Daemons {
                 : new Failure(what, "`gpuslice run --limit 8GB -- CMD` starts one, and so does `gpusliced`");
     }
 
-    /** That one of them may be there all the same, for others. */
-    private String barred() throws Failure {
-        StringBuilder said = new StringBuilder();
-        for (Path socket : sockets()) {
-            if (Files.exists(socket) && !Files.isWritable(socket)) {
-                said.append(" (").append(notForUs(socket).getMessage()).append(')');
-            }
-        }
-        return said.toString();
+    /** That the machine's daemon is there, and serves others; empty: it is not that which {@link #find} has found. */
+    Optional<String> notServed() {
+        return Optional.of(notServed).filter(text -> !text.isEmpty());
+    }
+
+    /** What whoever has just got a daemon of their own, in place of the machine's, should hear once. */
+    Optional<String> aboutTheirOwn() {
+        return notServed()
+                .filter(_ -> started)
+                .map(text -> text + ": a daemon of your own is started, which knows nothing of the sessions there");
     }
 
     /** What a dead one has left, which looks to people like one that is there. */
     private String leftBehind() throws Failure {
         StringBuilder said = new StringBuilder();
         for (Path socket : sockets()) {
-            if (Files.exists(socket) && Files.isWritable(socket)) {
+            boolean served = notServed.isEmpty() || isOwn(socket);
+            if (served && Files.exists(socket) && Files.isWritable(socket)) {
                 said.append(" (")
                         .append(socket)
                         .append(" is what one has left that was killed: nobody listens there, and the next replaces"
@@ -167,6 +183,10 @@ public final class Daemons {
             if (found.isPresent()) {
                 return found.get();
             }
+            Optional<StateHolder> holder = holder();
+            if (holder.isPresent()) {
+                return join(holder.get());
+            }
             return startOrJoin(starter, socket);
         } catch (IOException e) {
             throw new Failure(
@@ -175,9 +195,20 @@ public final class Daemons {
         }
     }
 
+    private Connection join(StateHolder holder) throws Failure {
+        return connect(holder.socket())
+                .orElseThrow(() -> new Failure(
+                        "your daemon (pid " + holder.pid() + ") still runs, and its socket, " + holder.socket()
+                                + ", is gone: logging out removes what is there",
+                        "kill " + holder.pid()
+                                + ", and try again: programs in its sessions go on meanwhile, and the next"
+                                + " daemon knows them"));
+    }
+
     private Connection startOrJoin(DaemonStarter starter, Path socket) throws Failure, IOException {
         try {
             Path log = starter.start(socket);
+            started = true;
             return connect(socket)
                     .orElseThrow(() -> new Failure(
                             "the daemon said it was ready, but nobody answers at " + socket, "its log: " + log));
@@ -213,18 +244,21 @@ public final class Daemons {
 
     private Optional<Connection> connect(Path socket) throws Failure {
         try {
-            Optional<Path> log =
-                    socket.equals(sockets().getLast()) ? new DaemonStarter(context).log() : Optional.empty();
-            return Optional.of(Connection.open(socket, context.locations().uid(), patience, log));
+            Optional<Path> log = isOwn(socket) ? new DaemonStarter(context).log() : Optional.empty();
+            Connection connection = Connection.open(socket, context.locations().uid(), patience, log);
+            if (isOwn(socket) || connection.isServed()) {
+                return Optional.of(connection);
+            }
+            connection.close();
+            return othersAlone(socket);
         } catch (LinuxException e) {
             return switch (e.errno()) {
                 case Errno.ENOENT, Errno.ENOTDIR -> Optional.empty();
                 case Errno.EACCES -> {
-                    // The machine's may be for others alone; then there is the user's own.
-                    if (socket.equals(sockets().getLast())) {
+                    if (isOwn(socket)) {
                         throw notForUs(socket);
                     }
-                    yield Optional.empty();
+                    yield othersAlone(socket);
                 }
                 case Errno.ECONNREFUSED -> {
                     requireLeftBehind(socket);
@@ -239,6 +273,18 @@ public final class Daemons {
                     "the daemon at " + socket + " does not accept: " + e.getMessage(),
                     "it may be stopped or overloaded: look at its process and its log, then try again");
         }
+    }
+
+    /** The machine's daemon may be for others alone; then there is the user's own. */
+    private Optional<Connection> othersAlone(Path socket) throws Failure {
+        notServed = "the machine's daemon, at " + socket + ", does not serve you (uid "
+                + context.locations().uid() + ")";
+        return Optional.empty();
+    }
+
+    /** Whether it is the user's own, or the one that the user has named: not the machine's. */
+    private boolean isOwn(Path socket) throws Failure {
+        return sockets().size() == 1 || !socket.equals(sockets().getFirst());
     }
 
     private Failure notForUs(Path socket) throws Failure {

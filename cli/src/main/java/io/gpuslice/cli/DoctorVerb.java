@@ -124,9 +124,10 @@ final class DoctorVerb {
 
     private Machine.Daemon daemon() {
         try {
-            Optional<Connection> found = Daemons.toLookAt(context).find();
+            Daemons daemons = Daemons.toLookAt(context);
+            Optional<Connection> found = daemons.find();
             if (found.isEmpty()) {
-                return new Machine.Daemon.None();
+                return new Machine.Daemon.None(daemons.notServed());
             }
             try (Connection connection = found.get()) {
                 Json info = new Calls(connection, context.operatorToken()).get("/info");
@@ -134,7 +135,8 @@ final class DoctorVerb {
                         info.text("version", "?"),
                         info.text("protocol", "?"),
                         (int) info.number("pid", 0),
-                        connection.path());
+                        connection.path(),
+                        DashboardVerb.url(info));
             }
         } catch (Failure failure) {
             return new Machine.Daemon.Unusable(String.valueOf(failure.getMessage()), failure.next());

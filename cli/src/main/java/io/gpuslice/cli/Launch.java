@@ -49,6 +49,7 @@ final class Launch {
         OpenRequest request = OpenRequest.of(context, options, keep ? Abi.FLAG_KEEP : 0);
         Program program = Program.find(context, command);
         boolean preload = admit(program);
+        warnOfUnread();
         try (Connection connection = daemons.findOrStart()) {
             List<LimitSpec.Device> devices = devices(connection);
             warnOfNothingOn(devices, request.frame().limit());
@@ -67,6 +68,7 @@ final class Launch {
         }
         Program program = Program.find(context, command);
         boolean preload = admit(program);
+        warnOfUnread();
         try (Connection connection = daemons.findOrRevive()) {
             List<LimitSpec.Device> devices = devices(connection);
             OpenRequest.Session session = OpenRequest.join(connection, context.operatorToken(), selector);
@@ -101,6 +103,12 @@ final class Launch {
         return verdict.preloadHarmless();
     }
 
+    private void warnOfUnread() {
+        if (!quiet) {
+            context.warnOfUnread();
+        }
+    }
+
     private int become(
             Program program,
             boolean preload,
@@ -109,6 +117,7 @@ final class Launch {
             List<LimitSpec.Device> devices)
             throws Failure {
         if (!quiet) {
+            daemons.aboutTheirOwn().ifPresent(context::say);
             session.warning().ifPresent(context::say);
         }
         Environ environ = this.environ

@@ -65,7 +65,7 @@ record Program(Path file, List<byte[]> arguments) {
             return new Verdict(
                     Optional.of(new Failure(
                             "the library that keeps the limit, " + library + ", is missing or may not be read",
-                            "install gpuslice anew (make build), or --force to run the program without a limit")),
+                            Context.INSTALL_ANEW + "; or --force to run the program without a limit")),
                     false);
         }
         return switch (ElfInspector.inspect(path())) {

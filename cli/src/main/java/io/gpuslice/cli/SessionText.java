@@ -21,7 +21,8 @@ public final class SessionText {
     private static final String UNENFORCED = "UNENFORCED";
 
     private static final String ABOUT_REMAINDERS = """
-        Lingering memory was a dead process's: it counts until whoever else of the session has that device open has ended.
+        Lingering memory was held by a process that is dead or has become another program: it counts until whoever else of
+        the session has that device open has ended.
         Imported memory was exported by a process that is gone or has freed it: it counts for one that still uses it.
         """;
 

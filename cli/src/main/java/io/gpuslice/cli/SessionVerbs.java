@@ -25,9 +25,13 @@ final class SessionVerbs {
 
     int create(OpenOptions options, OutputOptions output) throws Failure {
         OpenRequest request = OpenRequest.of(context, options, Abi.FLAG_NO_LEADER | Abi.FLAG_KEEP);
+        if (!options.quiet()) {
+            context.warnOfUnread();
+        }
         try (Connection connection = daemons.findOrStart()) {
             OpenRequest.Session session = request.send(connection);
             if (!options.quiet()) {
+                daemons.aboutTheirOwn().ifPresent(context::say);
                 session.warning().ifPresent(context::say);
             }
             if (output.json()) {

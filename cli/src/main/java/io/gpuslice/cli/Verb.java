@@ -79,6 +79,11 @@ enum Verb {
     DEVICES("Lists the GPUs.", "", "gpuslice devices"),
     VERSION("Shows the versions of this program and of the daemon.", "", "gpuslice version"),
     INFO("Shows where the daemon is and how it is set up.", "", "gpuslice info --format json"),
+    DASHBOARD(
+            "Shows the URL of the daemon's dashboard, and opens it.",
+            "A browser is opened where there is a display.",
+            "gpuslice dashboard",
+            "curl $(gpuslice dashboard --print)metrics"),
     DOCTOR(
             "Looks at this machine and says what keeps limits from working, and what to do about it.",
             "Exit code 0 if nothing fails, else 1. It runs a small program under a limit, which starts a daemon where"
@@ -164,7 +169,7 @@ enum Verb {
             case WAIT -> "SESSION… [OPTION…]";
             case STATS, EVENTS -> "[SESSION…] [OPTION…]";
             case LOGS -> "[SESSION] [OPTION…]";
-            case PS, INSPECT, RM, TOP, DEVICES, VERSION, INFO, DOCTOR, COMPLETION -> "";
+            case PS, INSPECT, RM, TOP, DEVICES, VERSION, INFO, DASHBOARD, DOCTOR, COMPLETION -> "";
         };
     }
 
@@ -244,6 +249,7 @@ enum Verb {
             case DEVICES -> showing(spec).addOption(quiet("UUIDs alone."));
             case VERSION -> showing(spec).addOption(quiet("This program's alone; the daemon is not asked."));
             case INFO -> showing(spec).addOption(quiet("No hint where no daemon runs."));
+            case DASHBOARD -> spec.addOption(flag("Print the URL and do no more.", "--print"));
             case DOCTOR -> showing(spec).addOption(quiet("Only what warns or fails."));
             case COMPLETION -> spec.addPositional(positional("bash|zsh|fish", "0", "The shell."));
             case CONFIG ->
@@ -329,6 +335,7 @@ enum Verb {
             case DEVICES -> new AboutVerbs(context).devices(typed.output());
             case VERSION -> new AboutVerbs(context).version(typed.output());
             case INFO -> new AboutVerbs(context).info(typed.output());
+            case DASHBOARD -> new DashboardVerb(context).perform(typed.is("--print"));
             case DOCTOR -> new DoctorVerb(context).perform(typed.output());
             case COMPLETION ->
                 new CompletionVerb(context).perform(typed.positionals().getFirst(), Main.commandLine());

@@ -55,6 +55,14 @@ class ConfigVerbTest extends LauncherFixture {
     }
 
     @Test
+    void aVariableThatIsMisspeltIsNamedWithTheOneThatWasMeant() throws Exception {
+        Path file = file("");
+        gpuslice.environment.put("GPUSLICE_SESSION_MAX", "64");
+        assertThat(show("--config", file.toString()).err())
+                .contains("GPUSLICE_SESSION_MAX is set, and nothing reads it; did you mean GPUSLICE_SESSIONS_MAX?");
+    }
+
+    @Test
     void settingsThatMakeNoSenseAreAllNamed() throws Exception {
         Path file = file("sessions.maxx = 64\nlog.level = loud\n");
         Installation.Result result = show("--config", file.toString());

@@ -78,6 +78,18 @@ class LaunchTest extends LauncherFixture {
     }
 
     @Test
+    void aVariableThatIsMisspeltIsNamedWithTheOneThatWasMeant() throws Exception {
+        gpuslice.environment.put("GPUSLICE_IPC_WIAT", "1m");
+        String said = "gpuslice: GPUSLICE_IPC_WIAT is set, and nothing reads it; did you mean GPUSLICE_IPC_WAIT?";
+        Installation.Result result = run("true");
+        assertThat(result.status()).isZero();
+        assertThat(result.err()).contains(said);
+        assertThat(gpuslice.gpuslice("exec", FakeDaemon.ID, "true").err()).contains(said);
+        assertThat(gpuslice.gpuslice("run", "--quiet", "--limit", "1GB", "true").err())
+                .isEmpty();
+    }
+
+    @Test
     void aContextsSizeThatIsNoneIsRefusedBeforeASessionIsOpened() throws Exception {
         Installation.Result result = gpuslice.gpuslice("run", "--limit", "1GB", "--count-context=much", "--", "true");
         assertThat(result.status()).isEqualTo(125);

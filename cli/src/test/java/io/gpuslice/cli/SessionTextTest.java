@@ -145,7 +145,7 @@ class SessionTextTest {
                         ALSO USED  PID  DEVICE     USED
                         lingering   42  0       1.0 MiB
                         imported    43  GPU-bb  4.0 KiB
-                        Lingering memory was a dead process's: it counts until whoever else""");
+                        Lingering memory was held by a process that is dead or has become another program""");
     }
 
     @Test

@@ -6,6 +6,9 @@ import static org.awaitility.Awaitility.await;
 
 import io.gpuslice.linux.LockFile;
 import io.gpuslice.linux.PrivateDirectory;
+import io.gpuslice.wire.ErrorCode;
+import io.gpuslice.wire.Frame;
+import io.gpuslice.wire.FrameCodec;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -17,6 +20,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.Assumptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -139,6 +143,39 @@ class StartDaemonTest {
     }
 
     @Test
+    void whomTheMachinesDaemonDoesNotServeHasOneOfTheirOwn() throws Exception {
+        Path machines = Files.createDirectory(here.resolve("machines"));
+        daemonDoes(FACTS + listens());
+        try (FakeDaemon others = new FakeDaemon(machines.resolve("gpuslice.sock"))) {
+            // As the daemon refuses a connection, whatever the question.
+            others.answers = (_, _) -> FrameCodec.encode(
+                    Frame.ErrorFrame.of(ErrorCode.FORBIDDEN, "this daemon serves root, not uid 0"), 0);
+            String notServed = "the machine's daemon, at /run/gpuslice/gpuslice.sock, does not serve you (uid 0)";
+            Installation.Result looked = besideDaemonIn(machines, "ps");
+            assertThat(looked.err()).contains("no daemon is running", notServed).doesNotContain("was killed");
+
+            Installation.Result first = besideDaemonIn(machines, "run --limit 1GB printenv GPUSLICE_IPC_SOCK");
+            assertThat(first.status()).as(first.err()).isZero();
+            assertThat(first.text()).isEqualTo(here.resolve("gpuslice/gpuslice.sock") + "\n");
+            assertThat(first.err()).contains(notServed + ": a daemon of your own is started");
+            assertThat(others.asked(Frame.Open.class)).isEmpty();
+
+            // Once is enough.
+            assertThat(besideDaemonIn(machines, "run --limit 1GB true").err()).isEmpty();
+        }
+    }
+
+    /** With a /run of our own, in which the socket of the machine's daemon is the one in that directory. */
+    private static Installation.Result besideDaemonIn(Path directory, String arguments) throws Exception {
+        Assumptions.assumeThat(gpuslice.shell("unshare --mount true").status())
+                .as("a /run of one's own takes root, where namespaces are allowed")
+                .isZero();
+        return gpuslice.shell(
+                "exec unshare --mount sh -c 'mount -t tmpfs none /run && mkdir /run/gpuslice && mount --bind "
+                        + directory + " /run/gpuslice && exec \"$G\" " + arguments + "'");
+    }
+
+    @Test
     void ofManyAtOnceOneStartsItAndAllRun() throws Exception {
         daemonDoes(FACTS + listens());
         List<Process> running = new ArrayList<>();
@@ -164,6 +201,14 @@ class StartDaemonTest {
                 .contains("the daemon ended before it was ready")
                 .contains("| gpusliced: the state is of a newer release")
                 .contains(state.resolve("gpusliced.log").toString());
+    }
+
+    @Test
+    void whyItGaveUpIsShownWithoutItsLog() throws Exception {
+        daemonDoes("echo '{\"level\":\"INFO\"}' >&2; echo 'gpusliced: the disk is full' >&2; exit 1\n");
+        assertThat(gpuslice.gpuslice("run", "--limit", "1GB", "true").err())
+                .contains("| gpusliced: the disk is full")
+                .doesNotContain("INFO");
     }
 
     @Test
@@ -238,6 +283,30 @@ class StartDaemonTest {
                 assertThat(lock).isNotNull();
             }
         }
+    }
+
+    @Test
+    void theDaemonThatHasTheStateIsFoundAlsoWhereItsRuntimeDirectoryIsAnother() throws Exception {
+        // As the real one has the state, and is called.
+        daemonDoes(FACTS + "exec 9> \"$GPUSLICE_STATE_DIR/lock\"; flock 9; echo $$ >&9\n"
+                + listens().strip() + " io.gpuslice.daemon.Main\n");
+        String[] where = {"run", "--limit", "1GB", "printenv", "GPUSLICE_IPC_SOCK"};
+        Path socket = here.resolve("gpuslice/gpuslice.sock");
+        assertThat(gpuslice.gpuslice(where).text()).isEqualTo(socket + "\n");
+
+        gpuslice.environment.put(
+                "XDG_RUNTIME_DIR",
+                Files.createDirectory(here.resolve("another")).toString());
+        assertThat(gpuslice.gpuslice("ps").err()).doesNotContain("no daemon is running");
+        assertThat(gpuslice.gpuslice(where).text()).isEqualTo(socket + "\n");
+
+        Files.delete(socket);
+        String pid = Files.readAllLines(state.resolve("pids")).getFirst();
+        Installation.Result gone = gpuslice.gpuslice(where);
+        assertThat(gone.status()).isEqualTo(125);
+        assertThat(gone.err())
+                .contains("(pid " + pid + ") still runs, and its socket, " + socket + ", is gone", "kill " + pid);
+        assertThat(Files.readAllLines(state.resolve("pids"))).containsExactly(pid);
     }
 
     @Test

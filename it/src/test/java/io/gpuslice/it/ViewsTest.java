@@ -4,6 +4,9 @@ package io.gpuslice.it;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 
@@ -58,6 +61,54 @@ class ViewsTest {
         rig.run("--host", url, "rm", id).ok();
         assertThat(waiting.exitCode()).isZero();
         assertThat(next(events, "close").path("session_id").asText()).isEqualTo(id);
+    }
+
+    @Test
+    void overHttpAWordMeansTheSessionThatItMeansHere() {
+        Web web = rig.web();
+        rig.with("GPUSLICE_TOKEN", web.token());
+        // All that has a meaning of its own in a URL.
+        String name = "a:b/c d%2F?x#y";
+        String id = rig.create("16MB", "--name", name);
+        assertThat(over(web, "inspect", "-q", name).ok().out().strip()).isEqualTo(id);
+        assertThat(over(web, "logs", name).ok().out()).contains(" open ");
+        assertThat(over(web, "stats", "--no-stream", name).ok().out()).contains("16.0 MiB");
+        assertThat(over(web, "devices").ok().out())
+                .isEqualTo(rig.run("devices").ok().out());
+        assertThat(over(web, "logs").err()).contains("gpuslice --host URL logs SESSION");
+
+        String other = rig.create("16MB", "--name", name);
+        for (Rig.Result refused : List.of(
+                over(web, "inspect", name),
+                over(web, "logs", name),
+                over(web, "events", name),
+                over(web, "wait", name),
+                over(web, "rm", name),
+                rig.run("inspect", name),
+                rig.run("exec", name, "--", "true"))) {
+            assertThat(refused.code()).isIn(1, 125);
+            assertThat(refused.err()).contains("may be 2 sessions", id, other, "write more of the id");
+        }
+        over(web, "rm", id).ok();
+        assertThat(over(web, "inspect", "-q", name).ok().out().strip()).isEqualTo(other);
+    }
+
+    @Test
+    void topShowsWhatADaemonElsewhereHas() {
+        Tmux.need();
+        Web web = rig.web();
+        rig.with("GPUSLICE_TOKEN", web.token());
+        rig.create("16MB", "--name", "far");
+        try (Tmux tmux = new Tmux(rig, Map.of())) {
+            tmux.type("gpuslice --host " + web.url() + " top").await("> far");
+            assertThat(tmux.screen()).contains("1 session, ", "16.0 MiB");
+            tmux.press("q").awaitPrompt();
+        }
+    }
+
+    private Rig.Result over(Web web, String... words) {
+        return rig.run(
+                Stream.concat(Stream.of("--host", web.url()), Stream.of(words)).toArray());
     }
 
     /** The next event of that kind. */

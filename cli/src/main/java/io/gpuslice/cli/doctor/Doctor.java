@@ -11,10 +11,12 @@ public final class Doctor {
             new Check("libcuda", DriverChecks::libcuda),
             new Check("nvml", DriverChecks::nvml),
             new Check("device-files", DriverChecks::deviceFiles),
+            new Check("environment", SurroundingsChecks::environment),
             new Check("library", EnforcementChecks::library),
             new Check("directories", ServiceChecks::directories),
             new Check("socket", ServiceChecks::socket),
             new Check("daemon", ServiceChecks::daemon),
+            new Check("dashboard", ServiceChecks::dashboard),
             // After those that look at the daemon: it starts one where there is none.
             new Check("limit", EnforcementChecks::limit),
             new Check("other-daemons", ServiceChecks::neighbours),

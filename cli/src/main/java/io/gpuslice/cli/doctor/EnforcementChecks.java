@@ -5,6 +5,7 @@ import static io.gpuslice.cli.doctor.Finding.fail;
 import static io.gpuslice.cli.doctor.Finding.ok;
 import static io.gpuslice.cli.doctor.Finding.skip;
 
+import io.gpuslice.cli.Context;
 import io.gpuslice.config.Sizes;
 import io.gpuslice.wire.Abi;
 import java.io.IOException;
@@ -22,32 +23,33 @@ final class EnforcementChecks {
 
     private static final long OUT_OF_MEMORY = 2;
 
-    private static final String INSTALL = "install gpuslice anew";
-
     private EnforcementChecks() {}
 
     static Finding library(Machine machine) {
         for (String name : List.of("libgpuslice.so", "gpuslice-probe")) {
             Path file = machine.installation().resolve("lib").resolve(name);
             if (!Files.isReadable(file)) {
-                return fail(file + " is missing or may not be read", INSTALL);
+                return fail(file + " is missing or may not be read", Context.INSTALL_ANEW);
             }
         }
         Path library = machine.installation().resolve("lib/libgpuslice.so");
         Machine.Said said = machine.probe().preloaded();
         if (said.code() != 0) {
             return fail(
-                    "a program with " + library + " in it ended with exit code " + said.code() + said(said), INSTALL);
+                    "a program with " + library + " in it ended with exit code " + said.code() + said(said),
+                    Context.INSTALL_ANEW);
         }
         long major = said.number("major");
         if (major < 0) {
             return fail(
                     "the dynamic loader does not take " + library + said(said),
-                    "is it on a file system mounted noexec, or for another glibc? Else " + INSTALL);
+                    "is it on a file system mounted noexec, or for another glibc? Else " + Context.INSTALL_ANEW);
         }
         return major == Abi.ABI_MAJOR
                 ? ok(library.toString())
-                : fail(library + " speaks protocol " + major + ", and this gpuslice " + Abi.ABI_MAJOR, INSTALL);
+                : fail(
+                        library + " speaks protocol " + major + ", and this gpuslice " + Abi.ABI_MAJOR,
+                        Context.INSTALL_ANEW);
     }
 
     static Finding limit(Machine machine) throws IOException {

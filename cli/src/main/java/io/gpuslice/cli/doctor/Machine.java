@@ -53,7 +53,12 @@ public record Machine(
 
     /** Whether a daemon answers, and what. */
     public sealed interface Daemon {
-        record None() implements Daemon {}
+        /**
+         * None that this user could talk to.
+         *
+         * @param notServed that the machine's daemon is there for others; empty: it is not there
+         */
+        record None(Optional<String> notServed) implements Daemon {}
 
         /** One is there, and cannot be talked to. */
         record Unusable(String why, String fix) implements Daemon {}
@@ -62,8 +67,10 @@ public record Machine(
          * It answers.
          *
          * @param protocol such as {@code 1.3}
+         * @param dashboard its URL; empty: it answers no HTTP
          */
-        record Answers(String version, String protocol, int pid, Path socket) implements Daemon {}
+        record Answers(String version, String protocol, int pid, Path socket, Optional<String> dashboard)
+                implements Daemon {}
     }
 
     /** Runs lib/gpuslice-probe. */

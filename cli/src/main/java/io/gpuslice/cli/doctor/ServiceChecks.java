@@ -45,6 +45,12 @@ final class ServiceChecks {
         if (daemon instanceof Machine.Daemon.Answers answers) {
             return ok("a daemon answers at " + answers.socket());
         }
+        if (daemon instanceof Machine.Daemon.None(Optional<String> notServed) && notServed.isPresent()) {
+            return warn(
+                    notServed.get()
+                            + "; `gpuslice run` starts a daemon of your own, which knows nothing of its sessions",
+                    "ask for a place in `access.users` or `access.groups` of the machine's");
+        }
         List<Path> sockets = machine.places().sockets();
         for (Path socket : sockets) {
             if (!Files.exists(socket)) {
@@ -74,9 +80,9 @@ final class ServiceChecks {
 
     static Finding daemon(Machine machine) {
         return switch (machine.daemon().get()) {
-            case Machine.Daemon.None _ -> skip("none is running");
+            case Machine.Daemon.None(Optional<String> _) -> skip("none is running");
             case Machine.Daemon.Unusable(String why, String fix) -> fail(why, fix);
-            case Machine.Daemon.Answers(String version, String protocol, int pid, Path _) -> {
+            case Machine.Daemon.Answers(String version, String protocol, int pid, Path _, Optional<String> _) -> {
                 String what = "gpusliced " + version + " (pid " + pid + "), protocol " + protocol;
                 if (!protocol.startsWith(Abi.ABI_MAJOR + ".")) {
                     yield fail(
@@ -90,6 +96,16 @@ final class ServiceChecks {
                                 "restart the daemon when it suits; programs in sessions go on meanwhile");
             }
         };
+    }
+
+    static Finding dashboard(Machine machine) {
+        if (!(machine.daemon().get() instanceof Machine.Daemon.Answers answers)) {
+            return skip("no daemon answers");
+        }
+        return answers.dashboard()
+                .map(url -> ok(url + " for a browser here; changes there want the token in " + answers.socket()
+                        + ".http.json"))
+                .orElse(skip("this daemon answers no HTTP (http.address)"));
     }
 
     // ---- permissions

@@ -7,6 +7,7 @@ import static io.gpuslice.cli.doctor.Finding.skip;
 import static io.gpuslice.cli.doctor.Finding.warn;
 
 import io.gpuslice.config.Sizes;
+import io.gpuslice.config.Variables;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,7 +16,7 @@ import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** What gpuslice runs in: a container, WSL2, a control group. */
+/** What gpuslice runs in: an environment, a container, WSL2, a control group. */
 final class SurroundingsChecks {
     /** The daemon's heap may grow to 256 MiB, and a JVM is more than its heap. */
     private static final long LEAST_MEMORY = 512L << 20;
@@ -24,6 +25,15 @@ final class SurroundingsChecks {
             Pattern.compile("(docker|libpod|kubepods|lxc|containerd|crio|machine\\.slice)");
 
     private SurroundingsChecks() {}
+
+    // ---- the environment
+
+    static Finding environment(Machine machine) {
+        List<String> unread = Variables.unread(machine.environment());
+        return unread.isEmpty()
+                ? ok("no variable that begins with GPUSLICE_ is misspelt")
+                : warn(String.join("; ", unread), "unset it, or write the one that is meant");
+    }
 
     // ---- containers
 

@@ -29,7 +29,7 @@ final class MadeMachine {
     final Set<KernelFeature> lacking = new HashSet<>();
     int uid;
     Machine.Places places;
-    Machine.Daemon daemon = new Machine.Daemon.None();
+    Machine.Daemon daemon = new Machine.Daemon.None(Optional.empty());
     Machine.Said preloaded = new Machine.Said(0, Map.of(), "");
     Machine.Said limited = new Machine.Said(0, Map.of(), "");
 

@@ -16,7 +16,8 @@ class ServiceChecksTest extends OnAMadeMachine {
     private static final String PROTOCOL = Abi.ABI_MAJOR + "." + Abi.ABI_MINOR;
 
     private void answers(String version, String protocol) {
-        made.daemon = new Machine.Daemon.Answers(version, protocol, 42, root.resolve("system.sock"));
+        made.daemon = new Machine.Daemon.Answers(
+                version, protocol, 42, root.resolve("system.sock"), Optional.of("http://127.0.0.1:8747/"));
     }
 
     // ---- the socket
@@ -65,7 +66,15 @@ class ServiceChecksTest extends OnAMadeMachine {
     }
 
     @Test
+    void aMachinesDaemonThatServesOthersIsAWarning() throws IOException {
+        abandoned("system.sock");
+        made.daemon = new Machine.Daemon.None(Optional.of("the machine's daemon does not serve you"));
+        socket().warns("does not serve you", "a daemon of your own", "access.users");
+    }
+
+    @Test
     void aSocketThatIsNotForThisUserFailsWithItsOwner() throws IOException {
+        made.daemon = new Machine.Daemon.Unusable("it may not be connected to", "ask its owner");
         made.notForUs.add(abandoned("system.sock"));
         socket().fails("may not connect", "belongs to uid " + made.uid, "access.users");
     }
@@ -103,6 +112,26 @@ class ServiceChecksTest extends OnAMadeMachine {
     void aDaemonThatCannotBeTalkedToFailsInTheWordsOfWhoeverTried() {
         made.daemon = new Machine.Daemon.Unusable("it did not answer within 3 s", "look at its log");
         daemon().fails("did not answer within 3 s", "look at its log");
+    }
+
+    // ---- the dashboard
+
+    private FindingAssert dashboard() {
+        return FindingAssert.that(ServiceChecks.dashboard(made.machine()));
+    }
+
+    @Test
+    void theDashboardIsShownWithWhereItsTokenIs() {
+        answers(MadeMachine.VERSION, PROTOCOL);
+        dashboard().isOk("http://127.0.0.1:8747/", root.resolve("system.sock") + ".http.json");
+    }
+
+    @Test
+    void aDaemonWithoutHttpHasNoDashboard() {
+        dashboard().isSkipped("no daemon");
+        made.daemon = new Machine.Daemon.Answers(
+                MadeMachine.VERSION, PROTOCOL, 42, root.resolve("system.sock"), Optional.empty());
+        dashboard().isSkipped("no HTTP");
     }
 
     // ---- directories

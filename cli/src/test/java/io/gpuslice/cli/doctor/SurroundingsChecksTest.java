@@ -5,6 +5,21 @@ import java.io.IOException;
 import org.junit.jupiter.api.Test;
 
 class SurroundingsChecksTest extends OnAMadeMachine {
+    // ---- the environment
+
+    @Test
+    void aMisspeltVariableIsNamedWithTheOneThatWasMeant() {
+        made.environment.put("GPUSLICE_STATEDIR", "/var");
+        FindingAssert.that(SurroundingsChecks.environment(made.machine()))
+                .warns("GPUSLICE_STATEDIR", "did you mean GPUSLICE_STATE_DIR?", "unset it");
+    }
+
+    @Test
+    void anEnvironmentWithoutMistakesIsFine() {
+        made.environment.put("GPUSLICE_STATE_DIR", "/var");
+        FindingAssert.that(SurroundingsChecks.environment(made.machine())).isOk("misspelt");
+    }
+
     // ---- containers
 
     private FindingAssert container() {
