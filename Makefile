@@ -154,7 +154,7 @@ build/.licenses: pom.xml $(SHIPPED:=/pom.xml) tools/licenses tools/licenses-allo
 	@mv $@.new $@
 
 # The C parts go first because the training run of the start-up caches starts a program with them.
-build/.tree: build/.jars build/.licenses tools/assemble tools/train-aot LICENSE NOTICE | interposer launcher probe programs
+build/.tree: build/.jars build/.licenses tools/assemble tools/train-aot LICENSE NOTICE $(shell find deploy -type f) | interposer launcher probe programs
 	tools/assemble $(TREE)
 	@touch $@
 
