@@ -6,7 +6,7 @@ OWN_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread -MMD -MP -Icu
 
 # Programs that allocate: they know nothing of gpuslice. And clients of the daemon: they know nothing of CUDA.
 GUESTS = ../pairs ../members ../pingpong
-CLIENTS = ../client ../echo ../reclaim ../sessions
+CLIENTS = ../client ../echo ../reclaim ../sessions ../web
 
 .PHONY: all
 .DELETE_ON_ERROR:

@@ -102,6 +102,54 @@ def scrape(figures: dict, plot: Plot) -> str:
     )
 
 
+def beside(figures: dict, words: dict[str, str]) -> str:
+    """A row for each contender, with what its p99 is in times of the quiet one's."""
+    quiet = median([turn["p99_us"] for turn in figures["without"]])
+    rows = []
+    for name, said in words.items():
+        p50, p99 = (median([turn[key] for turn in figures[name]]) for key in ("p50_us", "p99_us"))
+        heard = [turn["web"] for turn in figures[name] if "web" in turn]
+        answers, sent = (
+            median([each[key] / each["seconds"] for each in heard]) if heard else 0 for key in ("answers", "bytes")
+        )
+        rows.append(
+            [
+                said,
+                micro(p50),
+                micro(p99),
+                f"{p99 / quiet:.1f}",
+                f"{answers:,.0f}" if answers else "",
+                f"{sent / 1e6:.1f} MB" if sent else "",
+            ]
+        )
+    return table(["", "p50", "p99", "times quiet", "answers a second", "sent a second"], rows)
+
+
+def listeners(figures: dict, plot: Plot) -> str:
+    before, after = figures["resident_mib"]
+    return "\n".join(
+        [
+            "## A charge beside streams of events\n",
+            f"One client's charges, without and with {figures['listeners']:,} streams of `/events`, each of which is"
+            f" told once a second what {figures['sessions']} sessions hold, as far as it has changed. Main memory of"
+            f" the daemon: {before:.0f} MiB before the first stream, {after:.0f} MiB after the last.\n",
+            beside(figures, {"without": "quiet", "with": f"{figures['listeners']:,} streams"}),
+        ]
+    )
+
+
+def lists(figures: dict, plot: Plot) -> str:
+    return "\n".join(
+        [
+            "## A charge beside those who list the sessions\n",
+            f"One client's charges, beside {figures['clients']} keep-alive connections that `GET /sessions`, of"
+            f" which there are {figures['sessions']}: all together 200 times a second, and each as fast as it is"
+            " answered.\n",
+            beside(figures, {"without": "quiet", "rate": "200 a second", "saturated": "saturated"}),
+        ]
+    )
+
+
 def registration(rows: list[dict], plot: Plot) -> str:
     def name(row):
         if row["processes"] == 1:

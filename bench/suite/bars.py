@@ -11,6 +11,7 @@ MOST_BESIDE_OTHERS = 1.3  # times what one thread, or one process, pays
 MOST_GROWTH = 0.10
 MOST_RANDOM_NS = 150
 MOST_DAEMON_CPU = 0.5  # percent of a core
+MOST_TIMES_QUIET = 2  # p99 of a charge beside those who ask over HTTP
 MOST_START_S = 1.5
 MOST_IDLE_MIB = 200
 MOST_TIMES_JAVA = {"run": 5, "ps": 8}  # an empty Java main
@@ -138,6 +139,16 @@ def of_pingpong(figures: dict) -> Iterator[Bar]:
     )
 
 
+def of_lists(figures: dict) -> Iterator[Bar]:
+    quiet, asked = (median([turn["p99_us"] for turn in figures[name]]) for name in ("without", "rate"))
+    yield Bar(
+        f"beside 200 `GET /sessions` a second of {figures['sessions']} sessions a charge's p99 is at most"
+        f" {MOST_TIMES_QUIET} times its quiet one",
+        f"{asked / quiet:.2f} times ({quiet:.0f} µs, then {asked:.0f})",
+        asked <= MOST_TIMES_QUIET * quiet,
+    )
+
+
 def of_start(figures: dict) -> Iterator[Bar]:
     seconds = median(figures["ready_s"])
     yield Bar(
@@ -171,6 +182,7 @@ JUDGES = {
     "live": of_live,
     "quiet": of_quiet,
     "pingpong": of_pingpong,
+    "lists": of_lists,
     "start": of_start,
     "run": of_run,
 }

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from suite import credit, lifetime, pairs, requests
+from suite import credit, lifetime, monitoring, pairs, requests
 from suite.profile import Profile
 from suite.stage import Stage
 
@@ -28,6 +28,9 @@ MEASUREMENTS = {
     "pingpong": Measurement("two processes, the whole limit", credit.pingpong, credit.pingpong_summary),
     "roundtrip": Measurement("a charge, decided and journaled", requests.round_trips, requests.round_trip_summary),
     "scrape": Measurement("a charge beside somebody who reads /metrics", requests.scrape, requests.scrape_summary),
+    "metrics": Measurement("a scrape among many sessions", monitoring.metrics, monitoring.metrics_summary),
+    "listeners": Measurement("a charge beside streams of events", requests.listeners, requests.beside_summary),
+    "lists": Measurement("a charge beside those who list the sessions", requests.lists, requests.beside_summary),
     "registration": Measurement("becoming a member", requests.registration, requests.registration_summary),
     "reclaim": Measurement("memory of a killed process", requests.reclaim, requests.reclaim_summary),
     "start": Measurement("the daemon's start and its memory", lifetime.start, lifetime.start_summary),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -58,6 +59,14 @@ class Daemon:
             self._process = None
 
     # --- asked
+
+    @property
+    def port(self) -> int:
+        return urllib.parse.urlsplit(self._http["url"]).port
+
+    @property
+    def token(self) -> str:
+        return self._http["token"]
 
     def call(self, method: str, path: str, body: dict | None = None):
         request = urllib.request.Request(

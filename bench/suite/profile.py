@@ -13,6 +13,7 @@ class Profile(NamedTuple):
     idle: tuple[int, ...]  # idle registered processes
     requests: int  # of one turn of round trips, over all clients; as many before it, unmeasured
     crowd: int  # processes that register at once
+    listeners: int  # streams of events at once
     trials: int  # of what is done once each time: reclaim, run
     starts: int  # of the daemon
     sessions: int  # before a restart
@@ -31,6 +32,7 @@ FULL = Profile(
     idle=(0, 1, 4, 16, 64, 256),
     requests=20_000,
     crowd=300,
+    listeners=1000,
     trials=30,
     starts=7,
     sessions=1000,
@@ -48,6 +50,7 @@ QUICK = Profile(
     idle=(0, 16, 64),
     requests=2_000,
     crowd=300,
+    listeners=1000,
     trials=7,
     starts=2,
     sessions=100,
@@ -66,6 +69,7 @@ SMOKE = Profile(
     idle=(0, 2),
     requests=128,
     crowd=8,
+    listeners=8,
     trials=1,
     starts=1,
     sessions=3,

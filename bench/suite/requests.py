@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What asking the daemon costs: a charge, joining, a death. Times on the wall, as a program waits for them."""
 
+import json
 import threading
 import time
+from collections.abc import Sequence
+from collections.abc import Callable
 
 from suite.daemon import Daemon
 from suite.profile import Profile
 from suite.rounds import in_turns, median, percentile
-from suite.stage import Stage
+from suite.stage import Program, Stage
 
 CLIENTS = 32
 OTHERS = 200  # sessions that a scrape has to look at
+ASKED_PER_SECOND = 200
 
 
 def echo(stage: Stage, pinned: bool = False) -> str:
@@ -57,17 +61,19 @@ def scrape(stage: Stage, profile: Profile) -> dict:
     def charges():
         return stage.ask("client", "grant", daemon.socket, 1, profile.requests, profile.requests, "own")
 
-    def beside_scrapes():
-        stop, taken = threading.Event(), []
-        scraper = threading.Thread(target=read_metrics, args=(daemon, stop, taken))
-        scraper.start()
-        try:
-            return charges() | {"scrapes_ms": taken}
-        finally:
-            stop.set()
-            scraper.join()
+    contenders = {"without": charges, "with": lambda: beside_scrapes(daemon, charges)}
+    return {"sessions": OTHERS} | in_turns(contenders, 2 * profile.repeats + 1)
 
-    return {"sessions": OTHERS} | in_turns({"without": charges, "with": beside_scrapes}, 2 * profile.repeats + 1)
+
+def beside_scrapes(daemon: Daemon, measure: Callable[[], dict]) -> dict:
+    stop, taken = threading.Event(), []
+    scraper = threading.Thread(target=read_metrics, args=(daemon, stop, taken))
+    scraper.start()
+    try:
+        return measure() | {"scrapes_ms": taken}
+    finally:
+        stop.set()
+        scraper.join()
 
 
 def read_metrics(daemon: Daemon, stop: threading.Event, taken: list[float]) -> None:
@@ -78,6 +84,56 @@ def read_metrics(daemon: Daemon, stop: threading.Event, taken: list[float]) -> N
         taken.append(1000 * took)
         if stop.wait(max(0.0, 1 - took)):
             return
+
+
+def listeners(stage: Stage, profile: Profile) -> dict:
+    """A charge beside many streams of events: what the client holds changes all the time, and each stream is told."""
+    daemon = stage.daemon()
+    stage.program("sessions", daemon.socket, OTHERS, 1)
+    before = daemon.resident_mib()
+    beside = {"with": lambda: [web(stage, daemon, profile.listeners, "/events", "stream")]}
+    figures = beside_web(stage, daemon, profile, {"without": lambda: []} | beside)
+    return figures | {
+        "sessions": OTHERS,
+        "listeners": profile.listeners,
+        "resident_mib": [before, daemon.resident_mib()],
+    }
+
+
+def lists(stage: Stage, profile: Profile) -> dict:
+    """A charge beside those who list the sessions: at a rate, and as fast as they are answered."""
+    daemon = stage.daemon()
+    stage.program("sessions", daemon.socket, OTHERS, 1)
+    contenders = {
+        "without": lambda: [],
+        "rate": lambda: [web(stage, daemon, CLIENTS, "/sessions", ASKED_PER_SECOND)],
+        "saturated": lambda: [web(stage, daemon, CLIENTS, "/sessions", 0)],
+    }
+    return beside_web(stage, daemon, profile, contenders) | {"sessions": OTHERS, "clients": CLIENTS}
+
+
+def web(stage: Stage, daemon: Daemon, connections: int, path: str, how: str | int) -> Program:
+    return stage.program("web", daemon.port, daemon.token, connections, path, how)
+
+
+def beside_web(stage: Stage, daemon: Daemon, profile: Profile, contenders: dict) -> dict:
+    def beside(begin):
+        programs = begin()
+        for program in programs:
+            program.tell("")
+            program.hear()
+        # Long enough that what happens once a second happens.
+        taken = stage.ask("client", "grant", daemon.socket, 1, 2 * profile.requests, profile.requests // 4, "own")
+        for program in programs:
+            program.tell("")
+            taken["web"] = json.loads(program.hear())
+            program.end()
+        return taken
+
+    # The JVM compiles what answers while the first ones are told and asked.
+    for begin in contenders.values():
+        beside(begin)
+    return in_turns({name: lambda begin=begin: beside(begin) for name, begin in contenders.items()}, profile.repeats)
 
 
 def registration(stage: Stage, profile: Profile) -> list[dict]:
@@ -132,11 +188,23 @@ def round_trip_summary(rows: list[dict]) -> list[str]:
     ]
 
 
-def scrape_summary(figures: dict) -> list[str]:
+def scrape_summary(figures: dict, names: Sequence[str] = ("without", "with")) -> list[str]:
     return [
         f"{name:<8} p50 {listed(figures[name], 'p50_us')}   p99 {listed(figures[name], 'p99_us')} us"
-        for name in ("without", "with")
+        for name in names
     ]
+
+
+def beside_summary(figures: dict) -> list[str]:
+    names = [name for name in ("without", "with", "rate", "saturated") if name in figures]
+    lines = scrape_summary(figures, names)
+    for name in names[1:]:
+        heard = [turn["web"] for turn in figures[name]]
+        lines.append(
+            f"{name:<8} answers a second {median([each['answers'] / each['seconds'] for each in heard]):.0f}, "
+            f" {median([each['bytes'] / each['seconds'] for each in heard]) / 1e6:.1f} MB a second"
+        )
+    return lines
 
 
 def listed(turns: list[dict], key: str) -> str:

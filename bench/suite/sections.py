@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from suite import about_daemon, about_pairs
+from suite import about_daemon, about_monitoring, about_pairs
 
 SECTIONS: dict[str, Callable[..., str]] = {
     "threads": about_pairs.pairs_by(
@@ -38,6 +38,9 @@ SECTIONS: dict[str, Callable[..., str]] = {
     "pingpong": about_daemon.pingpong,
     "roundtrip": about_daemon.round_trips,
     "scrape": about_daemon.scrape,
+    "metrics": about_monitoring.metrics,
+    "listeners": about_daemon.listeners,
+    "lists": about_daemon.lists,
     "registration": about_daemon.registration,
     "reclaim": about_daemon.reclaim,
     "run": about_daemon.run,

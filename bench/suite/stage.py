@@ -116,6 +116,7 @@ class Program:
         return self._process.pid
 
     def end(self) -> None:
+        """May be called more than once."""
         self._process.stdin.close()
         self._process.wait()
 

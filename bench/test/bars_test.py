@@ -44,6 +44,11 @@ class BarsTest(unittest.TestCase):
         self.assertEqual(verdicts({"run": figures | {"run": [101], "ps": [161]}}), ["MISSED", "MISSED"])
         self.assertEqual(verdicts({"run": {"java": [20], "run": [100]}}), ["met"])
 
+    def test_who_lists_sessions_may_double_a_charge_and_no_more(self):
+        figures = {"sessions": 200, "without": [{"p99_us": 100}], "rate": [{"p99_us": 200}]}
+        self.assertEqual(verdicts({"lists": figures}), ["met"])
+        self.assertEqual(verdicts({"lists": figures | {"rate": [{"p99_us": 201}]}}), ["MISSED"])
+
     def test_what_was_not_measured_is_not_judged(self):
         self.assertEqual(verdicts({}), [])
 
