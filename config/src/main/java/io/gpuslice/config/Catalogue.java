@@ -17,20 +17,20 @@ import java.util.stream.Collectors;
 
 /** Every setting of the daemon, once. {@link Settings} reads them, and the reference page is made of them. */
 final class Catalogue {
-    private static final String V0_1 = "0.1.0";
+    private static final String V1_0 = "1.0.0";
 
     static final Setting<Optional<Path>> SOCKET = new Setting<>(
             "ipc.sock",
             "path",
             "",
-            V0_1,
+            V1_0,
             "Where the daemon listens. Unset: `$XDG_RUNTIME_DIR/gpuslice/gpuslice.sock`, else `/tmp/gpuslice-UID/gpuslice.sock`.",
             orEmpty(text -> Locations.checkedSocket(Path.of(text))));
     static final Setting<Optional<String>> TOKEN = new Setting<>(
             "ipc.token",
             "text, at most 127 bytes",
             "",
-            V0_1,
+            V1_0,
             "The operator's token. Set: nobody opens or joins a session without it. Unset: the kernel's word on the caller's uid is enough. "
                     + "A secret: prefer the variable or a file of mode 0600 to the flag, which `ps` shows.",
             orEmpty(Catalogue::token),
@@ -39,21 +39,21 @@ final class Catalogue {
             "ipc.handshake-timeout",
             "duration",
             "5s",
-            V0_1,
+            V1_0,
             "How long a new connection may take to say who it is before it is closed.",
             Durations::parse);
     static final Setting<Integer> MAX_CONNECTIONS = new Setting<>(
             "ipc.max-connections",
             "number, from 1",
             "8192",
-            V0_1,
+            V1_0,
             "Open connections in all; more are answered `OVERLOADED`. Every member of a session holds one, and three open files; fewer are let in where the limit of open files (`ulimit -n`) has no room for that many.",
             text -> number(text, 1));
     static final Setting<List<String>> ACCESS_USERS = new Setting<>(
             "access.users",
             "NAME or UID, …; or `*`",
             "",
-            V0_1,
+            V1_0,
             "Whom the machine's daemon (root's, or of the owner of `/run/gpuslice`) serves besides root and its own "
                     + "user; `*`: everybody. Each sees and changes its own sessions alone. "
                     + "With these, or `access.groups`, others may connect to the socket, and the kernel says who they are. "
@@ -63,7 +63,7 @@ final class Catalogue {
             "access.groups",
             "NAME or GID, …",
             "",
-            V0_1,
+            V1_0,
             "The same for everybody in these groups: by the groups of the process that connects, as the kernel knows them. "
                     + "Who was put into a group later logs in anew.",
             Catalogue::names);
@@ -71,7 +71,7 @@ final class Catalogue {
             "access.admins",
             "NAME or GID, …",
             "",
-            V0_1,
+            V1_0,
             "Groups whose members are served and may see, change and end the sessions of all users, as root may. "
                     + "Over HTTP the kernel tells a connection's user and not its groups: there they show the token.",
             Catalogue::names);
@@ -79,7 +79,7 @@ final class Catalogue {
             "access.sessions-per-user",
             "number, from 1",
             "",
-            V0_1,
+            V1_0,
             "Sessions that one user may have open; more are answered `QUOTA_EXCEEDED`. Unset: as many as `sessions.max` allows. "
                     + "What root or a member of `access.admins` opens or changes is not held to this.",
             orEmpty(text -> number(text, 1)),
@@ -88,7 +88,7 @@ final class Catalogue {
             "access.limit-per-user",
             "size",
             "",
-            V0_1,
+            V1_0,
             "What the limits of one user's sessions may come to on each device, in sum; more is answered `QUOTA_EXCEEDED`. Unset: anything. "
                     + "What root or a member of `access.admins` opens or changes is not held to this.",
             orEmpty(Sizes::parse),
@@ -97,7 +97,7 @@ final class Catalogue {
             "access.connections-per-user",
             "number, from 1",
             "",
-            V0_1,
+            V1_0,
             "Open connections to the socket of one user, its programs' included; more are answered `OVERLOADED`. "
                     + "Unset: `ipc.max-connections` less 16 (at most a quarter), which are kept for others.",
             orEmpty(text -> number(text, 1)));
@@ -105,14 +105,14 @@ final class Catalogue {
             "state-dir",
             "path",
             "",
-            V0_1,
+            V1_0,
             "Journals, snapshots, the audit log and HTTP's token. Unset: `$XDG_STATE_HOME/gpuslice`, else `~/.local/state/gpuslice`. One daemon at a time.",
             orEmpty(Catalogue::path));
     static final Setting<Integer> MAX_SESSIONS = new Setting<>(
             "sessions.max",
             "number, from 1",
             "4096",
-            V0_1,
+            V1_0,
             "Sessions at one time; more are answered `OVERLOADED`.",
             text -> number(text, 1),
             Trait.RELOADED);
@@ -120,28 +120,28 @@ final class Catalogue {
             "sessions.end-grace",
             "duration",
             "10s",
-            V0_1,
+            V1_0,
             "How long a session outlives its last process, so that a program may exec or restart.",
             Durations::parse);
     static final Setting<Duration> KILL_GRACE = new Setting<>(
             "sessions.kill-grace",
             "duration",
             "10s",
-            V0_1,
+            V1_0,
             "How long `rm --force` waits between SIGTERM and SIGKILL.",
             Durations::parse);
     static final Setting<List<LimitSpec.Device>> DEVICES = new Setting<>(
             "devices",
             "UUID=SIZE,…",
             "",
-            V0_1,
+            V1_0,
             "The devices and their memory in nvidia-smi's order, where NVML cannot tell. Unset: NVML is asked.",
             Catalogue::devices);
     static final Setting<String> DEVICE_NODES = new Setting<>(
             "device-nodes",
             "glob",
             "/dev/nvidia[0-9]*",
-            V0_1,
+            V1_0,
             "Files that a process has open as long as it may hold a GPU's memory: while a child of a dead process has one of them open, "
                     + "what the dead one held stays counted.",
             Catalogue::glob);
@@ -149,21 +149,21 @@ final class Catalogue {
             "journal.snapshot-every",
             "number of events, from 10",
             "1000",
-            V0_1,
+            V1_0,
             "Events of one session between two snapshots: more make a restart slower, fewer the disk busier.",
             text -> number(text, 10));
     static final Setting<Settings.JournalEngine> JOURNAL_ENGINE = new Setting<>(
             "journal.engine",
             "`auto`, `native` or `java`",
             "auto",
-            V0_1,
+            V1_0,
             "Which LevelDB writes the journal. `auto`: the native one where it exists (x86-64), else the one in Java.",
             text -> oneOf(Settings.JournalEngine.class, text));
     static final Setting<Settings.HttpAddress> HTTP_ADDRESS = new Setting<>(
             "http.address",
             "`ADDRESS:PORT` (an IP address: `127.0.0.1:8747`, `[::1]:8747`; port 0 is any free one), or `off`",
             "",
-            V0_1,
+            V1_0,
             "Where HTTP is answered: there or, if it is taken, nowhere, and the daemon does not start. "
                     + "Unset: `127.0.0.1:8747`, or any free port of 127.0.0.1 if that is taken; `gpuslice info` says which. "
                     + "An address that other machines reach demands `http.token`.",
@@ -172,7 +172,7 @@ final class Catalogue {
             "http.token",
             "text, 16 to 256 visible ASCII characters",
             "",
-            V0_1,
+            V1_0,
             "What `Authorization: Bearer` must carry for every change by HTTP. "
                     + "Unset: a random one, kept in `http-token` in `state-dir`. "
                     + "A secret: prefer the variable or a file of mode 0600 to the flag, which `ps` shows.",
@@ -182,7 +182,7 @@ final class Catalogue {
             "http.tls-certificate",
             "path",
             "",
-            V0_1,
+            V1_0,
             "A PEM file with the server's certificate and, behind it, those that vouch for it: HTTP is then answered by TLS (1.2 or 1.3) alone. "
                     + "Read when the daemon starts; programs go on while it restarts.",
             orEmpty(Catalogue::path));
@@ -190,28 +190,28 @@ final class Catalogue {
             "http.tls-key",
             "path",
             "",
-            V0_1,
+            V1_0,
             "A PEM file with the key of `http.tls-certificate`, unencrypted PKCS#8 (`BEGIN PRIVATE KEY`).",
             orEmpty(Catalogue::path));
     static final Setting<Optional<Path>> HTTP_TLS_STORE = new Setting<>(
             "http.tls-store",
             "path",
             "",
-            V0_1,
+            V1_0,
             "A PKCS#12 file with one key and its certificates, in place of the two PEM files.",
             orEmpty(Catalogue::path));
     static final Setting<Optional<Path>> HTTP_TLS_PASSWORD_FILE = new Setting<>(
             "http.tls-password-file",
             "path",
             "",
-            V0_1,
+            V1_0,
             "A file whose first line is the password of `http.tls-store`. Unset: it has none.",
             orEmpty(Catalogue::path));
     static final Setting<Integer> HTTP_REQUESTS_PER_SECOND = new Setting<>(
             "http.requests-per-second",
             "number, from 0",
             "50",
-            V0_1,
+            V1_0,
             "What another machine may ask of HTTP, in the long run; it may save up four seconds of it. More is answered 429. "
                     + "Addresses of IPv6 that share their first 64 bits are one machine. `0`: no bound. This machine has none.",
             text -> number(text, 0),
@@ -220,7 +220,7 @@ final class Catalogue {
             "metrics.sessions",
             "`true` or `false`",
             "true",
-            V0_1,
+            V1_0,
             "Whether `/metrics` has series for each session, as long as it lives: three, and three for each of its devices. "
                     + "`false`: sums alone, where many short sessions would fill a Prometheus.",
             Catalogue::truth,
@@ -230,7 +230,7 @@ final class Catalogue {
             "audit.file",
             "path, or `off`",
             "",
-            V0_1,
+            V1_0,
             "Where every decision and every step of a session is written, one JSON object a line. "
                     + "Unset: `audit.jsonl` in `state-dir`. `off`: nowhere.",
             text -> switch (text) {
@@ -243,7 +243,7 @@ final class Catalogue {
             "audit.max-size",
             "size, or `0`",
             "64MB",
-            V0_1,
+            V1_0,
             "From this size on the audit file is renamed to `FILE.1`, in place of an earlier one, and begun anew. "
                     + "`0`: never; that is left to logrotate.",
             text -> text.equals("0") ? 0 : Sizes.parse(text),
@@ -252,7 +252,7 @@ final class Catalogue {
             "log.level",
             "`debug`, `info`, `warn` or `error`",
             "info",
-            V0_1,
+            V1_0,
             "The least important messages that are still written.",
             text -> oneOf(Settings.LogLevel.class, text),
             Trait.RELOADED);
@@ -260,7 +260,7 @@ final class Catalogue {
             "log.format",
             "`auto`, `text` or `json`",
             "auto",
-            V0_1,
+            V1_0,
             "One line a message for people, or one JSON object a message for machines. "
                     + "`auto`: text if standard error is a terminal, else JSON.",
             text -> oneOf(Settings.LogFormat.class, text));
