@@ -2,6 +2,7 @@
 package io.gpuslice.daemon;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -53,7 +54,9 @@ class DaemonServiceTest {
     void aServiceManagerThatDoesNotHearKeepsNothingFromStarting() throws Exception {
         try (DaemonProcess daemon =
                 DaemonProcess.startWith(List.of("NOTIFY_SOCKET=" + directory.resolve("gone")), directory)) {
-            assertThat(daemon.errors()).contains("the service manager cannot be told how the daemon does: ");
+            // Said when it listens, which is when the test goes on.
+            await().untilAsserted(() ->
+                    assertThat(daemon.errors()).contains("the service manager cannot be told how the daemon does: "));
             assertThat(daemon.stop()).isZero();
         }
     }

@@ -8,6 +8,7 @@ import io.gpuslice.wire.Frame;
 import io.gpuslice.wire.FrameCodec;
 import io.gpuslice.wire.ProtocolException;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import java.nio.ByteBuffer;
@@ -30,6 +31,7 @@ import org.slf4j.LoggerFactory;
 final class FrameReader extends ChannelInboundHandlerAdapter {
 
     private static final Logger log = LoggerFactory.getLogger(FrameReader.class);
+    private static final Object READS_ON = new Object();
 
     private final ActorRef<Connection.Command> connection;
     private final String client;
@@ -66,9 +68,26 @@ final class FrameReader extends ChannelInboundHandlerAdapter {
         this.foreigner = foreigner;
     }
 
+    /** Reads on where nobody did for a while. To be called on the channel's event loop. */
+    static void readOn(Channel channel) {
+        if (!channel.config().isAutoRead()) {
+            channel.pipeline().fireUserEventTriggered(READS_ON);
+            channel.config().setAutoRead(true);
+        }
+    }
+
     @Override
     public void handlerAdded(ChannelHandlerContext context) {
         startClock(context);
+    }
+
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+        if (event == READS_ON && deadline != null) {
+            // The end of what has begun may have come while nobody read: its sender has all the time again.
+            stopClock();
+            startClock(context);
+        }
     }
 
     @Override

@@ -128,7 +128,7 @@ final class Membership {
         if (!shares.isEmpty()) {
             tellShares();
         }
-        channel.config().setAutoRead(true);
+        FrameReader.readOn(channel);
     }
 
     private void tellShares() {
