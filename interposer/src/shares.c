@@ -249,6 +249,20 @@ static void attach(struct shares *shares, uint64_t block, uint64_t number)
         known->export = number;
 }
 
+/* Both are of one memory: what was exported as the one goes by the other's number. */
+static void merge(struct shares *shares, uint64_t from, uint64_t to)
+{
+    for (struct share *share = NULL; (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
+        if (share->side != EXPORT || share->export != from)
+            continue;
+        share->export = to;
+        name_export(shares, to, share->name);
+    }
+    struct export *former = map_find(&shares->exports, sizeof *former, from);
+    if (former != NULL)
+        map_remove(&shares->exports, sizeof *former, former);
+}
+
 uint64_t shares_detach(struct process *process, enum shares_of of, uint64_t handle)
 {
     struct shares *shares = &process->shares;
@@ -294,15 +308,8 @@ void shares_renamed(struct process *process, enum shares_of of, uint64_t from, u
     int state = lock_enter(&shares->lock);
     uint64_t former = detach(shares, block_of(of, from)), latter = detach(shares, block_of(of, to));
     attach(shares, block_of(of, to), latter != 0 ? latter : former);
-    for (struct share *share = NULL; latter != 0 && (share = map_next(&shares->live, sizeof *share, share)) != NULL;) {
-        if (share->side != EXPORT || share->export != former || former == 0)
-            continue;
-        share->export = latter;
-        name_export(shares, latter, share->name);
-    }
-    struct export *merged = latter != 0 ? map_find(&shares->exports, sizeof *merged, former) : NULL;
-    if (merged != NULL)
-        map_remove(&shares->exports, sizeof *merged, merged);
+    if (former != 0 && latter != 0)
+        merge(shares, former, latter);
     lock_leave(&shares->lock, state);
 }
 
