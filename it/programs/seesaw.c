@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The whole of one limit, wanted by several processes at once: seesaw [--processes 2] [--threads 1] [--limit 64M] [--block 1M]
  * [--rounds 100].
- * Each thread, `rounds` times, takes blocks until it is refused or has the whole limit by itself, and gives them all back. For every
+ * Each thread, `rounds` times and until all have done as many, takes blocks until it is refused or has the whole limit by itself,
+ * and gives them all back: none of them is ever alone. For every
  * refusal it is looked up what all of them together held or were asking for while it was waiting: where that was never above the
  * limit, there was room. Begins when told to, by a line on stdin: "ready processes=N", then "done allocated=N refused=N baseless=N
  * failed=N", baseless being the refusals for which there was room. */
@@ -20,6 +21,8 @@
  * takes them, until it has been refused or the call that frees them is back. */
 static struct shared {
     pthread_mutex_t lock;
+    pthread_barrier_t start; /* of all threads, each with a block behind it: becoming a member takes longer than a round */
+    atomic_size_t riding;    /* threads that have rounds before them */
     size_t wanted, changes;
     atomic_ulong allocated, refused, baseless, failed;
     size_t log[LOG]; /* `wanted` after each change */
@@ -79,11 +82,18 @@ static void *ride(void *unused)
 {
     size_t most = work.limit / work.block, count = 0;
     void **blocks = calloc(most, sizeof *blocks);
-    for (size_t round = 0; blocks != NULL && round < work.rounds; round++) {
+    if (blocks == NULL)
+        exit(3);
+    if (take(&blocks[0]))
+        give_back(blocks[0]);
+    pthread_barrier_wait(&shared->start);
+    for (size_t round = 1; atomic_load(&shared->riding) > 0; round++) {
         while (count < most && take(&blocks[count]))
             count++;
         while (count > 0)
             give_back(blocks[--count]);
+        if (round == work.rounds)
+            atomic_fetch_sub(&shared->riding, 1);
     }
     free(blocks);
     return unused;
@@ -103,13 +113,16 @@ static int child(int go)
     return 0;
 }
 
-static bool share(void)
+static bool share(size_t threads)
 {
     pthread_mutexattr_t attributes;
+    pthread_barrierattr_t barrier;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return shared != MAP_FAILED && pthread_mutexattr_init(&attributes) == 0 &&
            pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0 &&
-           pthread_mutex_init(&shared->lock, &attributes) == 0;
+           pthread_mutex_init(&shared->lock, &attributes) == 0 && pthread_barrierattr_init(&barrier) == 0 &&
+           pthread_barrierattr_setpshared(&barrier, PTHREAD_PROCESS_SHARED) == 0 &&
+           pthread_barrier_init(&shared->start, &barrier, (unsigned)threads) == 0;
 }
 
 int main(int argc, char **argv)
@@ -121,8 +134,10 @@ int main(int argc, char **argv)
     work.limit = option(argc, argv, "--limit", 64 * MIB);
     work.block = option(argc, argv, "--block", MIB);
     work.rounds = option(argc, argv, "--rounds", 100);
-    if (processes > PROCESSES || work.threads > THREADS || work.block == 0 || !share() || pipe(go) != 0)
+    if (processes == 0 || processes > PROCESSES || work.threads == 0 || work.threads > THREADS || work.rounds == 0 ||
+        work.block == 0 || !share(processes * work.threads) || pipe(go) != 0)
         return 2;
+    atomic_store(&shared->riding, processes * work.threads);
     for (size_t i = 0; i < processes; i++) {
         pid_t pid = fork();
         if (pid == 0) {

@@ -29,7 +29,7 @@ class ExhaustedTest {
 
     @AutoClose
     private static final Rig rig = Rig.idle()
-            .with("GPUSLICE_JAVA_OPTS", "-Xmx64m")
+            .with("GPUSLICE_JAVA_OPTS", Rig.JAVA_OPTIONS + " -Xmx64m")
             // However long this machine takes to send them.
             .with("GPUSLICE_IPC_HANDSHAKE_TIMEOUT", "2m");
 

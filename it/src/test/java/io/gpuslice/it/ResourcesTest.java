@@ -122,7 +122,7 @@ class ResourcesTest {
 
     @Test
     void withLittleMemoryLongFramesThatNeverEndAreAtTheirOwnSendersExpense() throws IOException {
-        rig.with("GPUSLICE_JAVA_OPTS", "-Xmx96m");
+        rig.with("GPUSLICE_JAVA_OPTS", Rig.JAVA_OPTIONS + " -Xmx96m");
         Guest daemon = rig.daemon();
         byte[] frame = FrameCodec.encode(new Frame.Call("x".repeat(1_000_000)), 1);
         byte[] begun = Arrays.copyOf(frame, frame.length - 1);
@@ -158,7 +158,7 @@ class ResourcesTest {
 
     @Test
     void withLittleMemoryManyLargeRequestsAreAnsweredAndForgotten() throws IOException {
-        rig.with("GPUSLICE_JAVA_OPTS", "-Xmx96m");
+        rig.with("GPUSLICE_JAVA_OPTS", Rig.JAVA_OPTIONS + " -Xmx96m");
         Guest daemon = rig.daemon();
         // A tree of a million bytes takes many times that when it is read.
         String request =

@@ -29,6 +29,9 @@ final class Rig implements AutoCloseable {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Half of what a daemon that lives for seconds costs is what the second compiler does, too late for it to use. */
+    static final String JAVA_OPTIONS = System.getProperty("gpuslice.daemon.options", "-XX:TieredStopAtLevel=1");
+
     final Tree tree;
     final Path dir;
     private final Map<String, String> environment = new HashMap<>();
@@ -48,6 +51,7 @@ final class Rig implements AutoCloseable {
         environment.put("FAKECUDA_STATE", dir.resolve("card").toString());
         environment.put("FAKECUDA_MEMORY", "4G");
         environment.put("FAKECUDA_DEVICES", "2");
+        environment.put("GPUSLICE_JAVA_OPTS", JAVA_OPTIONS);
     }
 
     /** Nothing is running yet. */
