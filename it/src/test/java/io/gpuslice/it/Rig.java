@@ -35,6 +35,7 @@ final class Rig implements AutoCloseable {
     final Tree tree;
     final Path dir;
     private final Map<String, String> environment = new HashMap<>();
+    private final Map<String, String> tokens = new HashMap<>();
     private final Deque<Guest> started = new ArrayDeque<>();
     private boolean hasDaemon;
 
@@ -197,8 +198,12 @@ final class Rig implements AutoCloseable {
         return new Result(code, guest.output(), guest.errors());
     }
 
-    /** A guest of {@code it/programs} in an existing session. */
+    /** A guest of {@code it/programs} in an existing session, past the launcher where the session is one of {@link #create(String)}. */
     Guest in(String session, String program, Object... arguments) {
+        String token = tokens.get(session);
+        if (token != null) {
+            return in(new Opened(session, token), program, arguments);
+        }
         return gpuslice(join(List.of("exec", session, "--", tree.program(program)), arguments));
     }
 
@@ -245,7 +250,14 @@ final class Rig implements AutoCloseable {
         return Stream.concat(head.stream(), Stream.of(tail)).toArray();
     }
 
-    /** A session without a leader; its id. */
+    /** A session without a leader; its id. By HTTP, as all that tests do again and again: a command line is a JVM each time. */
+    String create(String limit) {
+        Opened opened = open(limit);
+        tokens.put(opened.id, opened.token);
+        return opened.id;
+    }
+
+    /** The same by the command line. */
     String create(String limit, Object... more) {
         return run(join(List.of("create", "-q", "--limit", limit), more))
                 .ok()
