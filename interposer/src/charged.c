@@ -222,6 +222,8 @@ void charged_free_begin(uint64_t address, struct freeing *freeing)
     if (freeing->pool == NULL)
         return;
     freeing->what = FREEING_ASYNC;
+    freeing->pool_handle = freeing->pool->handle;
+    freeing->device = freeing->pool->device;
     freeing->export = shares_is_exporting(process) ? shares_detach(process, SHARES_ADDRESS, address) : 0;
 }
 
@@ -245,9 +247,11 @@ static void end_async(struct process *process, const struct freeing *freeing, gs
         return;
     }
     shares_release(process, freeing->export);
+    ledger_count_free(process, freeing->device);
     int state = lock_enter(&pool->lock);
-    ledger_count_free(process, pool->device);
-    pools_settle_one(config_get(), process, pool);
+    /* That was perhaps its last memory: then another thread may have ended a pool that was only waiting for it. */
+    if (pools_is(pool, (gs_object)(uintptr_t)freeing->pool_handle))
+        pools_settle_one(config_get(), process, pool);
     lock_leave(&pool->lock, state);
 }
 

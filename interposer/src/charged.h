@@ -61,8 +61,11 @@ struct freeing {
     struct taken taken;     /* FREEING_ENTRY */
     uint64_t context;       /* that it goes with, if that is no primary one */
     uint64_t address;
-    struct reservoir *pool; /* FREEING_ASYNC */
-    uint64_t export;        /* FREEING_ASYNC: shares.h */
+    /* FREEING_ASYNC. The record is the pool's for as long as this memory lives: what is needed of it later is copied. */
+    struct reservoir *pool;
+    uint64_t pool_handle;
+    uint32_t device;
+    uint64_t export;        /* shares.h */
 };
 
 /* Around the real free of a pointer. */

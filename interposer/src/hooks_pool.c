@@ -27,7 +27,8 @@ static gs_result call_real(const struct request *request, gs_deviceptr *address)
     if (request->pool != NULL) {
         cuMemAllocFromPoolAsync_fn *real =
             request->per_thread ? DRIVER_REAL(cuMemAllocFromPoolAsync_ptsz) : DRIVER_REAL(cuMemAllocFromPoolAsync);
-        return real(address, request->bytes, request->pool, request->stream);
+        if (real != NULL) /* or else it was not the program that named it */
+            return real(address, request->bytes, request->pool, request->stream);
     }
     cuMemAllocAsync_fn *real = request->per_thread ? DRIVER_REAL(cuMemAllocAsync_ptsz) : DRIVER_REAL(cuMemAllocAsync);
     return real(address, request->bytes, request->stream);
@@ -43,14 +44,13 @@ static bool is_capturing(const struct request *request)
 
 /* ------------------------------------------------------------ which pool */
 
-static struct reservoir *current_pool(struct process *process, uint32_t device)
+static struct reservoir *current_pool(struct process *process, uint32_t device, gs_object *pool)
 {
     cuDeviceGetMemPool_fn *get = DRIVER_REAL(cuDeviceGetMemPool);
-    gs_object pool;
-    if (get == NULL || get(&pool, process->devices.handle[device]) != GS_SUCCESS)
+    if (get == NULL || get(pool, process->devices.handle[device]) != GS_SUCCESS)
         return NULL;
-    struct reservoir *known = pools_find(process, pool);
-    return known != NULL ? known : pools_add(process, pool, device, false);
+    struct reservoir *known = pools_find(process, *pool);
+    return known != NULL ? known : pools_add(process, *pool, device, false);
 }
 
 /* A pool that nobody has seen being created: a device's default one, most likely. */
@@ -65,16 +65,17 @@ static struct reservoir *strange_pool(struct process *process, const struct requ
     return pools_add(process, request->pool, device, false);
 }
 
-/* NULL: neither device nor pool can be told. */
-static struct reservoir *pool_of(struct process *process, const struct request *request)
+/* And its handle. NULL: neither device nor pool can be told. */
+static struct reservoir *pool_of(struct process *process, const struct request *request, gs_object *pool)
 {
+    *pool = request->pool;
     struct reservoir *known = request->pool == NULL ? NULL : pools_find(process, request->pool);
     uint32_t device;
     if (known != NULL)
         return known;
     if (devices_of_stream(process, request->stream, &device) != DEVICES_FOUND)
         return NULL;
-    return request->pool == NULL ? current_pool(process, device) : strange_pool(process, request, device);
+    return request->pool == NULL ? current_pool(process, device, pool) : strange_pool(process, request, device);
 }
 
 /* ------------------------------------------------------------ allocate */
@@ -113,15 +114,11 @@ static void take_back(const struct config *config, struct process *process, stru
     reservoir_settle(config, process, pool);
 }
 
-static gs_result allocate_from(const struct config *config, struct process *process, struct reservoir *pool,
+/* Under the pool's lock, which is let go of. From the pool that the request names: which one is current may change. */
+static gs_result allocate_from(const struct config *config, struct process *process, struct reservoir *pool, int state,
                                const struct request *request, gs_deviceptr *address)
 {
     gs_deviceptr handle = 0;
-    int state = lock_enter(&pool->lock);
-    if (!atomic_load(&pool->in_use)) { /* destroyed by another thread since it was looked up */
-        lock_leave(&pool->lock, state);
-        return GS_INVALID_VALUE;
-    }
     if (!reservoir_foresee(config, process, pool, request->bytes)) {
         lock_leave(&pool->lock, state);
         return GS_OUT_OF_MEMORY;
@@ -140,9 +137,20 @@ static gs_result allocate_from(const struct config *config, struct process *proc
     return result;
 }
 
+static gs_result allocate_uncounted(const struct request *request, gs_deviceptr *address)
+{
+    struct charged charged = {.kind = GPUSLICE_KIND_POOL, .undo = undo, .undo_context = request};
+    gs_deviceptr handle = 0;
+    charged_begin_uncounted(&charged);
+    gs_result result = call_real(request, &handle);
+    result = charged_end(&charged, result, handle);
+    if (result == GS_SUCCESS)
+        *address = handle;
+    return result;
+}
+
 static gs_result allocate(const struct request *request, gs_deviceptr *address)
 {
-    const struct config *config = config_get();
     struct process *process = process_get();
     if (process == NULL)
         return GS_OUT_OF_MEMORY;
@@ -150,17 +158,21 @@ static gs_result allocate(const struct request *request, gs_deviceptr *address)
         graphs_will_allocate(process); /* a node of the graph; the memory comes when that is launched */
         return call_real(request, address);
     }
-    struct reservoir *pool = pool_of(process, request);
-    if (pool == NULL) {
-        struct charged charged = {.kind = GPUSLICE_KIND_POOL, .undo = undo, .undo_context = request};
-        gs_deviceptr handle = 0;
-        charged_begin_uncounted(&charged);
-        gs_result result = call_real(request, &handle);
-        result = charged_end(&charged, result, handle);
-        return result;
+    for (;;) {
+        struct request of = *request;
+        struct reservoir *pool = pool_of(process, request, &of.pool);
+        if (pool == NULL)
+            return allocate_uncounted(request, address);
+        if (pool->device == RESERVOIR_NO_VRAM)
+            return call_real(request, address);
+        int state = lock_enter(&pool->lock);
+        if (pools_is(pool, of.pool) && !pool->to_destroy)
+            return allocate_from(config_get(), process, pool, state, &of, address);
+        lock_leave(&pool->lock, state);
+        /* Destroyed by another thread since it was looked up. If it was the current one, another is now. */
+        if (request->pool != NULL)
+            return GS_INVALID_VALUE;
     }
-    return pool->device == RESERVOIR_NO_VRAM ? call_real(request, address)
-                                             : allocate_from(config, process, pool, request, address);
 }
 
 static gs_result guarded(void *real, const struct request *request, gs_deviceptr *address)
@@ -247,12 +259,12 @@ static uint32_t device_of(struct process *process, const struct gs_location *loc
 /* What a call with a handle that meant nothing left behind says nothing about the pool that has it now. */
 static void forget(struct process *process, gs_object pool)
 {
-    struct reservoir *stale = pools_find(process, pool);
-    if (stale == NULL)
-        return;
-    int state = lock_enter(&stale->lock);
-    pools_remove(process, stale);
-    lock_leave(&stale->lock, state);
+    for (struct reservoir *stale; (stale = pools_find(process, pool)) != NULL;) {
+        int state = lock_enter(&stale->lock);
+        if (pools_is(stale, pool)) /* or else the thread that destroyed it has just taken it out */
+            pools_remove(process, stale);
+        lock_leave(&stale->lock, state);
+    }
 }
 
 gs_result cuMemPoolCreate(gs_object *pool, const struct gs_pool_props *props)
@@ -287,7 +299,7 @@ gs_result cuMemPoolDestroy(gs_object pool)
         result = real(pool);
     } else {
         int state = lock_enter(&known->lock);
-        result = pools_destroy(config_get(), process, known);
+        result = pools_is(known, pool) ? pools_destroy(config_get(), process, known) : GS_INVALID_VALUE;
         lock_leave(&known->lock, state);
     }
     guard_leave();
@@ -306,7 +318,8 @@ gs_result cuMemPoolTrimTo(gs_object pool, size_t keep)
     gs_result result = real(pool, keep);
     if (known != NULL && known->device != RESERVOIR_NO_VRAM) {
         int state = lock_enter(&known->lock);
-        pools_settle_one(config_get(), process, known);
+        if (pools_is(known, pool))
+            pools_settle_one(config_get(), process, known);
         lock_leave(&known->lock, state);
     }
     guard_leave();

@@ -86,6 +86,11 @@ struct reservoir *pools_add(struct process *process, gs_object pool, uint32_t de
     return record;
 }
 
+bool pools_is(const struct reservoir *record, gs_object pool)
+{
+    return atomic_load_explicit(&record->in_use, memory_order_acquire) && object_of(record) == pool;
+}
+
 static void unlist(struct process *process, const struct reservoir *pool)
 {
     int state = lock_enter(&process->pools.lock);
@@ -95,21 +100,13 @@ static void unlist(struct process *process, const struct reservoir *pool)
     lock_leave(&process->pools.lock, state);
 }
 
-static void list_again(struct process *process, struct reservoir *pool)
-{
-    int state = lock_enter(&process->pools.lock);
-    struct by_handle *known = map_add(&process->pools.by_handle, sizeof *known, pool->handle);
-    if (known != NULL)
-        known->reservoir = pool;
-    lock_leave(&process->pools.lock, state);
-}
-
+/* Found by its handle to the last: the driver may have handed that out again, and who was given it waits for the lock. */
 void pools_remove(struct process *process, struct reservoir *pool)
 {
-    unlist(process, pool);
     if (pool->device != RESERVOIR_NO_VRAM)
         reservoir_drop(process, pool);
     imports_end(process, pool->handle);
+    unlist(process, pool);
     atomic_store_explicit(&pool->in_use, false, memory_order_release);
 }
 
@@ -167,12 +164,9 @@ static bool is_empty(struct process *process, const struct reservoir *pool)
 static gs_result destroy_now(struct process *process, struct reservoir *pool)
 {
     cuMemPoolDestroy_fn *destroy = DRIVER_REAL(cuMemPoolDestroy);
-    unlist(process, pool); /* before: the driver may hand out the same handle at once */
     gs_result result = destroy == NULL ? GS_NOT_INITIALIZED : destroy(object_of(pool));
     if (result == GS_SUCCESS)
         pools_remove(process, pool);
-    else
-        list_again(process, pool);
     return result;
 }
 

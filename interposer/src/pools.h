@@ -10,8 +10,11 @@
 #include "cuda_types.h"
 #include "state.h"
 
-/* The record of a pool; NULL: not known. */
+/* The record of a pool; NULL: not known. It is the pool's until it is locked, and then if pools_is() says so. */
 struct reservoir *pools_find(struct process *process, gs_object pool);
+
+/* Under the record's lock: whether it still is that pool's. Another thread may have destroyed the pool meanwhile. */
+bool pools_is(const struct reservoir *record, gs_object pool);
 
 /* The same, new if need be; `device` as in struct reservoir. NULL: no memory. */
 struct reservoir *pools_add(struct process *process, gs_object pool, uint32_t device, bool created);

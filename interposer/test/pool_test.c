@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "charged.h"
 #include "pools.h"
 #include "process.h"
 #include "session.h"
 
 static const struct gs_pool_props on_device = {.location = {GS_LOCATION_DEVICE, 0}};
+static const struct gs_pool_props on_host = {.location = {2, 0}};
 
 static void keep(gs_object pool, uint64_t bytes)
 {
@@ -104,7 +106,6 @@ static void aPoolOfAnotherDeviceIsChargedThere(void)
 
 static void aPoolOnTheHostIsNotCharged(void)
 {
-    static const struct gs_pool_props on_host = {.location = {2, 0}};
     struct gs_location host = {2, 0};
     gs_object pool = NULL;
     gs_deviceptr address;
@@ -233,7 +234,7 @@ static void aDenialTrimsIdlePoolsAndTriesAgain(void)
 static void aFailureOfTheDriverGivesBackWhatWasForeseen(void)
 {
     gs_deviceptr address = 4711;
-    driver_fail(DRIVER_cuMemAllocAsync, GS_OUT_OF_MEMORY, 0);
+    driver_fail(DRIVER_cuMemAllocFromPoolAsync, GS_OUT_OF_MEMORY, 0);
     CHECK_EQUAL(cuMemAllocAsync(&address, 10 * MIB, NULL), GS_OUT_OF_MEMORY);
     CHECK_EQUAL(address, 4711);
     CHECK_EQUAL(session_used(0), 0);
@@ -320,6 +321,104 @@ static void eightThreadsOnTwoPoolsKeepTheBooksRight(void)
     CHECK_EQUAL(session_counts().held, 0);
 }
 
+/* A destroy that the driver refuses, while others allocate from that very pool. */
+static void race_for_the_default_pool(void *unused, int index)
+{
+    (void)unused;
+    driver_set_context(driver_primary_context(0));
+    for (int i = 0; i < 3000; i++) {
+        gs_deviceptr address;
+        if (index == 0)
+            CHECK_EQUAL(cuMemPoolDestroy(default_pool(0)), GS_INVALID_VALUE);
+        else if (CHECK_EQUAL(cuMemAllocAsync(&address, MIB, NULL), GS_SUCCESS))
+            CHECK_EQUAL(cuMemFreeAsync(address, NULL), GS_SUCCESS);
+    }
+}
+
+static void aPoolThatTheDriverDoesNotDestroyHasOneRecordAllAlong(void)
+{
+    gs_deviceptr address;
+    test_threads(4, race_for_the_default_pool, NULL);
+    CHECK_EQUAL(cuMemAllocAsync(&address, MIB, NULL), GS_SUCCESS);
+    CHECK_BOOKS();
+    CHECK_EQUAL(cuMemFreeAsync(address, NULL), GS_SUCCESS);
+}
+
+/* The driver gives a pool the handle of one that another thread is just destroying. */
+static void race_for_handles(void *unused, int index)
+{
+    (void)unused, (void)index;
+    driver_set_context(driver_primary_context(0));
+    for (int i = 0; i < 2000; i++) {
+        gs_object pool = NULL;
+        gs_deviceptr address;
+        bool is_last = i == 1999;
+        if (!CHECK_EQUAL(cuMemPoolCreate(&pool, &on_device), GS_SUCCESS) ||
+            !CHECK_EQUAL(cuMemAllocFromPoolAsync(&address, 2 * MIB, pool, NULL), GS_SUCCESS))
+            return;
+        if (!is_last && CHECK_EQUAL(cuMemFreeAsync(address, NULL), GS_SUCCESS))
+            CHECK_EQUAL(cuMemPoolDestroy(pool), GS_SUCCESS);
+    }
+}
+
+static void aPoolWithTheHandleOfOneThatIsBeingDestroyedIsCharged(void)
+{
+    uint64_t bytes;
+    test_threads(8, race_for_handles, NULL);
+    CHECK_BOOKS();
+    CHECK_EQUAL(session_entries(GPUSLICE_KIND_POOL, &bytes), 8);
+    CHECK_EQUAL(bytes, session_used(0));
+}
+
+/* The current pool changes between the look at it and the allocation. */
+static void race_for_the_current_pool(void *context, int index)
+{
+    gs_object *pools = context;
+    driver_set_context(driver_primary_context(0));
+    for (int i = 0; i < 3000; i++) {
+        gs_deviceptr address;
+        if (index == 0)
+            DRIVER_REAL(cuDeviceSetMemPool)(0, pools[i % 2]);
+        else if (CHECK_EQUAL(cuMemAllocAsync(&address, 2 * MIB, NULL), GS_SUCCESS) && !CHECK(session_used(0) >= driver_bytes(0)))
+            return;
+        else
+            CHECK_EQUAL(cuMemFreeAsync(address, NULL), GS_SUCCESS);
+    }
+}
+
+static void whatIsTakenWhileTheCurrentPoolChangesIsChargedAtOnce(void)
+{
+    gs_object pools[2];
+    CHECK_EQUAL(cuMemPoolCreate(&pools[0], &on_device), GS_SUCCESS);
+    CHECK_EQUAL(cuMemPoolCreate(&pools[1], &on_device), GS_SUCCESS);
+    test_threads(2, race_for_the_current_pool, pools);
+    CHECK_BOOKS();
+}
+
+/* Its last memory is freed, and before that thread has said so, another one has ended the pool and begun a new one. */
+static void aPoolThatEndsWithItsLastFreeIsNotTouchedAgain(void)
+{
+    gs_object pool = NULL, other = NULL;
+    gs_deviceptr address;
+    struct freeing freeing;
+    size_t free_bytes;
+    CHECK_EQUAL(cuMemPoolCreate(&pool, &on_device), GS_SUCCESS);
+    CHECK_EQUAL(cuMemAllocFromPoolAsync(&address, 6 * MIB, pool, NULL), GS_SUCCESS);
+    CHECK_EQUAL(cuMemPoolDestroy(pool), GS_SUCCESS);
+    const struct reservoir *record = pools_find(process_get(), pool);
+
+    charged_free_begin(address, &freeing);
+    CHECK_EQUAL(DRIVER_REAL(cuMemFreeAsync)(address, NULL), GS_SUCCESS);
+    CHECK_EQUAL(cuMemGetInfo_v2(&free_bytes, NULL), GS_SUCCESS);
+    CHECK(pools_find(process_get(), pool) == NULL);
+    CHECK_EQUAL(cuMemPoolCreate(&other, &on_host), GS_SUCCESS);
+    CHECK(pools_find(process_get(), other) == record);
+    charged_free_end(&freeing, GS_SUCCESS);
+
+    CHECK_EQUAL(session_frees(0), 1);
+    CHECK_BOOKS();
+}
+
 void pool_tests(void)
 {
     RUN_IN_SESSION(aPoolIsChargedByWhatItReserves, 64 * MIB);
@@ -339,4 +438,8 @@ void pool_tests(void)
     RUN_IN_SESSION(anAllocationUnderCaptureIsANodeAndNotCharged, 64 * MIB);
     RUN_IN_SESSION(manyPoolsHaveRecordsAndGiveThemBack, 64 * MIB);
     RUN_IN_SESSION(eightThreadsOnTwoPoolsKeepTheBooksRight, 64 * MIB);
+    RUN_IN_SESSION(aPoolThatEndsWithItsLastFreeIsNotTouchedAgain, 64 * MIB);
+    RUN_IN_SESSION(aPoolThatTheDriverDoesNotDestroyHasOneRecordAllAlong, 64 * MIB);
+    RUN_IN_SESSION(aPoolWithTheHandleOfOneThatIsBeingDestroyedIsCharged, 64 * MIB);
+    RUN_IN_SESSION(whatIsTakenWhileTheCurrentPoolChangesIsChargedAtOnce, 64 * MIB);
 }
