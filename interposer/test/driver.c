@@ -1065,7 +1065,7 @@ static gs_result fake_cuMulticastUnbind(gs_handle multicast, gs_device device, s
     ENTER(cuMulticastUnbind);
     for (int i = 0; i < ANYTHING; i++) {
         struct thing *thing = &the.things[i];
-        if (thing->what == PHYSICAL && thing->of == multicast && thing->device == device) {
+        if (thing->what == PHYSICAL && multicast != 0 && thing->of == multicast && thing->device == device) {
             thing->of = 0;
             thing->uses--;
             end_if_unused(thing);

@@ -6,8 +6,10 @@
  * at times. The sanitizers judge the calls. The books are judged too: they never say less than the driver has given; where
  * it fails to answer or to take something back, no sum goes below zero.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "process.h"
 #include "session.h"
@@ -352,6 +354,35 @@ static void run_together(uint64_t until, uint64_t *seed)
 
 static uint64_t seed, milliseconds;
 
+/* A crash leaves behind the seed that leads to it: the sanitizers are told to abort. */
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+const char *__tsan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+const char *__tsan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+static void say_seed(int signal)
+{
+    (void)signal;
+    char line[64];
+    int length = snprintf(line, sizeof line, "    seed %llu\n", (unsigned long long)seed);
+    if (length > 0 && write(STDOUT_FILENO, line, (size_t)length) < 0)
+        _exit(1);
+}
+
 static void senselessCallsKeepTheBooks(void)
 {
     run_alone(test_now_ms() + milliseconds, &seed, false);
@@ -380,6 +411,8 @@ static void everyHookWasCalled(void)
 int main(int argc, char **argv)
 {
     setenv("GPUSLICE_DEBUG", "0", 1);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGABRT, say_seed);
     milliseconds = (argc > 1 ? strtoull(argv[1], NULL, 10) : 10) * 1000 / 3;
     seed = argc > 2 ? strtoull(argv[2], NULL, 10) - 1 : test_now_ms();
     printf("seed %llu\n", (unsigned long long)seed + 1);
