@@ -72,16 +72,23 @@ uint64_t books_used(int device)
     return line(device) == NULL ? 0 : __atomic_load_n(&line(device)->used, __ATOMIC_SEQ_CST);
 }
 
+static const struct gpuslice_page_entry *first(void)
+{
+    return (const struct gpuslice_page_entry *)((const char *)ledger() + GPUSLICE_PAGE_TABLE_OFFSET);
+}
+
+static const struct gpuslice_page_entry *behind_last(void)
+{
+    return first() + GPUSLICE_TABLE_SEGMENT0 * ((1u << ledger()->segments) - 1u);
+}
+
 static void read_page(struct sums sums[DEVICES])
 {
     const struct gpuslice_page_header *page = ledger();
     memset(sums, 0, DEVICES * sizeof *sums);
     if (page == NULL)
         return;
-    const struct gpuslice_page_entry *entry =
-        (const struct gpuslice_page_entry *)((const char *)page + GPUSLICE_PAGE_TABLE_OFFSET);
-    const struct gpuslice_page_entry *end = entry + GPUSLICE_TABLE_SEGMENT0 * ((1u << page->segments) - 1u);
-    for (; entry < end; entry++) {
+    for (const struct gpuslice_page_entry *entry = first(), *end = behind_last(); entry < end; entry++) {
         if (entry->handle < 2)
             continue;
         unsigned device = GPUSLICE_META_DEVICE(entry->meta);
@@ -162,9 +169,9 @@ static void print(const char *name, const struct sums *sums)
 /* What the driver says of each pool that is on the page. */
 static void print_pools(void)
 {
-    const struct gpuslice_page_entry *entry =
-        (const struct gpuslice_page_entry *)((const char *)ledger() + GPUSLICE_PAGE_TABLE_OFFSET);
-    for (unsigned i = 0; ledger() != NULL && i < GPUSLICE_TABLE_SEGMENT0; i++, entry++) {
+    if (ledger() == NULL)
+        return;
+    for (const struct gpuslice_page_entry *entry = first(), *end = behind_last(); entry < end; entry++) {
         uint64_t reserved = 0;
         if (entry->handle < 2 || GPUSLICE_META_KIND(entry->meta) != GPUSLICE_KIND_POOL)
             continue;

@@ -51,6 +51,11 @@ static void destroy(struct world *world)
     CUcontext context = any_of(world, &world->contexts);
     if (context == NULL)
         return;
+    /* What it holds goes with it, and then what is in the bags may be another thread's. */
+    for (unsigned i = world->pointers.count; !world->alone && i > 0; i--)
+        free_pointer(world, bag_any(world, &world->pointers));
+    if (!world->alone && world->pointers.count + world->arrays.count + world->mipmaps.count > 0)
+        return;
     CUresult result = one_in(world, 6) ? cuCtxDetach(context) : cuCtxDestroy_v2(context);
     if (did(world, result, "cuCtxDestroy(%p)", (void *)context) == CUDA_SUCCESS)
         drop(&world->contexts, context);

@@ -20,8 +20,11 @@ static void keep_graph(struct world *world, CUgraph graph)
     bag_add(world, &world->graphs, graph);
 }
 
+/* It dies with its graph, and who frees it after that frees what may be another's, and not yet known to be. */
 static void keep_pointer(struct world *world, CUdeviceptr pointer)
 {
+    if (!world->alone)
+        return;
     while (world->pointers.count >= BAG - 2)
         free_pointer(world, bag_any(world, &world->pointers));
     bag_add(world, &world->pointers, (void *)(uintptr_t)pointer);

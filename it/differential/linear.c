@@ -92,17 +92,24 @@ static void allocate_into_nothing(struct world *world)
 
 /* ------------------------------------------------------------ free */
 
+/* A free that is captured comes true with each launch of its graph: several threads, and it is another's that it frees. */
+static CUstream stream_of_free(struct world *world)
+{
+    CUstream stream = some_stream(world);
+    return world->alone || stream != world->capturing ? stream : NULL;
+}
+
 static CUresult free_somehow(struct world *world, CUdeviceptr pointer)
 {
     CUstream stream;
     switch (pick(world, 4)) {
     case 0:
-        stream = some_stream(world);
+        stream = stream_of_free(world);
         return did(world, cuMemFreeAsync(pointer, stream), "cuMemFreeAsync(%#llx, %p)", pointer, (void *)stream);
     case 1:
         if (pointer >> 32 == 0)
             return did(world, cuMemFree((CUdeviceptr_v1)pointer), "cuMemFree(%#llx)", pointer);
-        stream = some_stream(world);
+        stream = stream_of_free(world);
         return did(world, cuMemFreeAsync_ptsz(pointer, stream), "cuMemFreeAsync_ptsz(%#llx, %p)", pointer, (void *)stream);
     default:
         return did(world, cuMemFree_v2(pointer), "cuMemFree_v2(%#llx)", pointer);
@@ -155,7 +162,10 @@ static void free_wrong(struct world *world)
     case 4: free_somehow(world, draw(world)); break;
     case 5: free_somehow(world, bag_any(world, &world->arrays)); break;
     case 6: free_somehow(world, world->stretches[pick(world, STRETCHES)].at); break;
-    case 7: free_somehow(world, bag_any(world, &world->stale)); break;
+    case 7: /* several threads: by now perhaps another's, and not yet known to be */
+        if (world->alone)
+            free_somehow(world, bag_any(world, &world->stale));
+        break;
     }
 }
 

@@ -13,9 +13,10 @@ static CUmemoryPool some_pool(struct world *world)
     return pool;
 }
 
-static void keep(struct world *world, CUresult result, CUdeviceptr pointer)
+static void keep(struct world *world, CUresult result, CUstream stream, CUdeviceptr pointer)
 {
-    if (result != CUDA_SUCCESS)
+    bool is_node = stream != NULL && stream == world->capturing;
+    if (result != CUDA_SUCCESS || (is_node && !world->alone)) /* it dies with its graph: see graphs.c */
         return;
     while (world->pointers.count >= BAG - 2)
         free_pointer(world, bag_any(world, &world->pointers));
@@ -30,7 +31,7 @@ static void allocate(struct world *world)
     bool ptsz = one_in(world, 4);
     CUresult result = ptsz ? cuMemAllocAsync_ptsz(&p, bytes, stream) : cuMemAllocAsync(&p, bytes, stream);
     did(world, result, "cuMemAllocAsync%s(%#zx, %p) = %#llx", ptsz ? "_ptsz" : "", bytes, (void *)stream, p);
-    keep(world, result, p);
+    keep(world, result, stream, p);
 }
 
 static void allocate_from(struct world *world)
@@ -44,7 +45,7 @@ static void allocate_from(struct world *world)
                            : cuMemAllocFromPoolAsync(&p, bytes, pool, stream);
     did(world, result, "cuMemAllocFromPoolAsync%s(%#zx, %p, %p) = %#llx", ptsz ? "_ptsz" : "", bytes, (void *)pool,
         (void *)stream, p);
-    keep(world, result, p);
+    keep(world, result, stream, p);
 }
 
 static void create(struct world *world)
