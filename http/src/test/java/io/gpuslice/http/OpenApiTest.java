@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.gpuslice.actors.telemetry.Operation;
 import io.gpuslice.wire.ErrorCode;
+import io.swagger.v3.parser.OpenAPIV3Parser;
+import io.swagger.v3.parser.core.models.ParseOptions;
+import io.swagger.v3.parser.core.models.SwaggerParseResult;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -62,6 +65,21 @@ class OpenApiTest {
         JsonNode shape = Description.yaml(Document.resource("openapi-shape.yaml"));
 
         assertThat(Description.errors(shape, description.root())).isEmpty();
+    }
+
+    @Test
+    void whoeverReadsOpenApiReadsAllOfIt() {
+        SwaggerParseResult read =
+                new OpenAPIV3Parser().readContents(Document.resource("openapi.yaml"), null, new ParseOptions());
+
+        assertThat(read.getMessages()).isEmpty();
+        assertThat(read.getOpenAPI().getPaths().keySet())
+                .containsExactlyInAnyOrderElementsOf(description
+                        .root()
+                        .at("/paths")
+                        .propertyStream()
+                        .map(Map.Entry::getKey)
+                        .toList());
     }
 
     /** As much as can be seen without knowing what it describes. */
