@@ -850,8 +850,9 @@ static gs_result fake_cuMemPoolSetAttribute(gs_object handle, int attribute, voi
 
 static gs_result fake_cuDeviceGetMemPool(gs_object *pool, gs_device device)
 {
+    lock();
     *pool = object(the.current_pool[device]);
-    return GS_SUCCESS;
+    return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuDeviceGetDefaultMemPool(gs_object *pool, gs_device device)
@@ -862,8 +863,9 @@ static gs_result fake_cuDeviceGetDefaultMemPool(gs_object *pool, gs_device devic
 
 static gs_result fake_cuDeviceSetMemPool(gs_device device, gs_object pool)
 {
+    lock();
     the.current_pool[device] = (int)((struct pool *)pool - the.pools);
-    return GS_SUCCESS;
+    return unlock(GS_SUCCESS);
 }
 
 static gs_result fake_cuMemGetDefaultMemPool(gs_object *pool, struct gs_location *location, int type)
