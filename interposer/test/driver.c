@@ -536,14 +536,27 @@ static gs_result fake_cuMemAlloc_v2(gs_deviceptr *address, size_t bytes)
     return result;
 }
 
+/* The old ABI has 32 bits for an address. What lies beyond them is not to be had there: cut off, it would be another's. */
+static gs_result within_32_bits(gs_result result, uint64_t handle, gs_deviceptr_v1 *address)
+{
+    if (result == GS_SUCCESS && handle > UINT32_MAX) {
+        lock();
+        struct thing *thing = find(MEMORY, handle);
+        if (thing != NULL)
+            thing->what = NOTHING;
+        return unlock(GS_OUT_OF_MEMORY);
+    }
+    *address = (gs_deviceptr_v1)handle;
+    return result;
+}
+
 static gs_result fake_cuMemAlloc(gs_deviceptr_v1 *address, unsigned int bytes)
 {
     uint64_t handle = 0;
     if (address == NULL)
         return GS_INVALID_VALUE;
     gs_result result = take(DRIVER_cuMemAlloc, MEMORY, &handle, bytes);
-    *address = (gs_deviceptr_v1)handle;
-    return result;
+    return within_32_bits(result, handle, address);
 }
 
 static gs_result fake_cuMemAllocManaged(gs_deviceptr *address, size_t bytes, unsigned int flags)
@@ -580,9 +593,8 @@ static gs_result fake_cuMemAllocPitch(gs_deviceptr_v1 *address, unsigned int *pi
     if (address == NULL || pitch == NULL)
         return GS_INVALID_VALUE;
     gs_result result = fake_cuMemAllocPitch_v2(&wide, &wide_pitch, width, height, element);
-    *address = (gs_deviceptr_v1)wide;
     *pitch = (unsigned int)wide_pitch;
-    return result;
+    return within_32_bits(result, wide, address);
 }
 
 /* ------------------------------------------------------------ pools */
@@ -958,10 +970,11 @@ static gs_result fake_cuMemMap(gs_deviceptr address, size_t bytes, size_t offset
     struct thing *memory = memory_of(handle);
     if (memory == NULL || address == 0 || bytes == 0 || overlaps(address, bytes))
         return unlock(GS_INVALID_VALUE);
-    struct thing *mapping = add(MAPPING, bytes, -1);
+    struct thing *mapping = add(MAPPING, 0, -1); /* where it lies and how far it goes is the caller's to say */
     if (mapping == NULL)
         return unlock(GS_OUT_OF_MEMORY);
     mapping->handle = address;
+    mapping->bytes = bytes;
     mapping->of = handle;
     memory->uses++;
     return unlock(GS_SUCCESS);
