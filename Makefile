@@ -38,7 +38,7 @@ demo: build ## the product at work on the simulated GPU, in under a minute
 # The suites that take minutes to hours: `make test` runs a short part of each. ONLY="chaos fuzz" repeats these.
 ONLY :=
 .PHONY: verify
-verify: ## what is too long for `make test`, and that, in two hours: docs/verification.md is made from it
+verify: ## what is too long for `make test`, in two hours: docs/verification.md is made from it
 	@tools/verify $(ONLY)
 
 JAVA_TEST := tools/mvn --quiet --projects it --also-make -Dsurefire.failIfNoSpecifiedTests=false -Dtest
