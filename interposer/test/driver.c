@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "gpuslice_abi.h"
 
@@ -1426,7 +1427,9 @@ static gs_result fake_cuMemExportToShareableHandle(void *shareable, gs_handle ha
     static struct stat made;
     struct stat now;
     if (fstat(exported, &now) != 0 || now.st_dev != made.st_dev || now.st_ino != made.st_ino) {
-        exported = memfd_create("exported", MFD_CLOEXEC);
+        int low = memfd_create("exported", MFD_CLOEXEC);
+        exported = fcntl(low, F_DUPFD_CLOEXEC, 700); /* a number that no other thread is given while it is closed */
+        close(low);
         fstat(exported, &made);
     }
     *(int *)shareable = exported;
