@@ -154,9 +154,8 @@ class DaemonDeathTest {
 
         daemon.thaw();
         audit.await(Audit.says("deny", "denied").and(Audit.about(asking.pid())));
-        // Answered after that denial, which is therefore on its way: else the guest would not ask a daemon that it
-        // takes
-        // for silent.
+        // Answered after that denial, which is therefore on its way: else the guest takes the daemon for silent, and
+        // does not ask.
         sibling.say("more 30");
         sibling.await("held=44 refused=2");
         sibling.say("less 44");
